@@ -1,0 +1,1 @@
+"""WHAT exists: providers and models, where they came from and what a person set for them."""

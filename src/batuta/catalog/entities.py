@@ -1,0 +1,122 @@
+"""Providers and models as facts. A ModelSpec is identity: it never changes with load state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class Role(StrEnum):
+    """What a model is used for."""
+
+    BRAIN = "brain"
+    EXECUTOR = "executor"
+
+
+class Capability(StrEnum):
+    """What a model can do."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+    TOOLS = "tools"
+    VISION = "vision"
+    REASONING = "reasoning"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryNeed:
+    """Bytes a model takes when resident.
+
+    Attributes:
+        weights: bytes of the tensors.
+        kv_per_token: bytes of key and value cache for one token of context in one slot.
+        overhead: bytes of compute buffers and the process itself.
+    """
+
+    weights: int = 0
+    kv_per_token: int = 0
+    overhead: int = 0
+
+    def total(self, context: int, slots: int = 1) -> int:
+        """Return the bytes for `slots` conversations of `context` tokens each."""
+        return self.weights + self.overhead + self.kv_per_token * context * slots
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who serves or bills.
+
+    Attributes:
+        id: short name, unique (`local`, `ollama`, `openai`, ...).
+        kind: the engine that talks to it (`local_worker`, `openai_compat`, ...).
+        name: what a person reads.
+        base_url: where its API is; empty for the loader's own models.
+        key_ref: where its key comes from (`env:NAME`), never the key itself.
+        is_local: the backend runs on this machine or network and holds memory here.
+        max_in_flight: requests at once; 0 means no limit.
+        enabled: a person's switch.
+    """
+
+    id: str
+    kind: str
+    name: str = ""
+    base_url: str = ""
+    key_ref: str | None = None
+    is_local: bool = False
+    max_in_flight: int = 0
+    enabled: bool = True
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: a key is only ever sent there."""
+        parts = urlsplit(self.base_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return (parts.scheme, parts.hostname or "", port)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model a person has.
+
+    Attributes:
+        id: what callers name; unique in the catalog.
+        provider_id: who serves it.
+        address: its name at its engine (a path for a GGUF, a model name for an API).
+        name: what a person reads.
+        context_length: tokens of context it is run with; 0 when unknown.
+        slots: conversations it answers at once; 0 means no limit.
+        memory: what it takes when resident; zeros for a model that is not loaded by us.
+        device: which ledger it is booked in.
+        is_loadable: Batuta loads and unloads it; False for remote APIs, which are always there.
+        is_present: the last discovery still saw it.
+        ttl_s: seconds after its last use at which it is unloaded; None: never by itself.
+        options: engine settings for the load (`gpu_layers`, ...).
+    """
+
+    id: str
+    provider_id: str
+    address: str
+    name: str = ""
+    capabilities: frozenset[Capability] = frozenset({Capability.CHAT, Capability.COMPLETION})
+    context_length: int = 0
+    slots: int = 0
+    memory: MemoryNeed = MemoryNeed()
+    device: str = "host"
+    is_local: bool = False
+    is_loadable: bool = False
+    is_present: bool = True
+    roles: frozenset[Role] = frozenset()
+    pinned: bool = False
+    ttl_s: float | None = None
+    enabled: bool = True
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def need_bytes(self) -> int:
+        """Bytes it takes when resident, at its context and slots."""
+        return self.memory.total(self.context_length, max(self.slots, 1))

@@ -1,0 +1,1 @@
+"""Dialect JSON <-> neutral types, one module per dialect. Pure functions."""

@@ -1,0 +1,184 @@
+"""What an engine promises. The gateway and the lifecycle know engines only through these protocols."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Protocol, runtime_checkable
+
+from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec
+from batuta.chat.types import ChatRequest, Delta, Usage
+
+
+class EngineHealth(StrEnum):
+    """What a probe found."""
+
+    READY = "ready"
+    LOADING = "loading"
+    ABSENT = "absent"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """The answer to `probe`: how the model stands at its engine, and why."""
+
+    health: EngineHealth
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedModel:
+    """A model as its engine lists it. Zeros and empties where the engine does not say."""
+
+    address: str
+    name: str = ""
+    capabilities: frozenset[Capability] = frozenset({Capability.CHAT, Capability.COMPLETION})
+    context_length: int = 0
+    memory: MemoryNeed = MemoryNeed()
+    is_resident: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """How far a load is. stage: starting | reading | warming; fraction 0..1, None where nobody knows."""
+
+    stage: str
+    fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """A finished load: bytes it really took (0: unknown) and seconds."""
+
+    memory_bytes: int
+    seconds: float
+    was_resident: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A model its engine holds in memory right now."""
+
+    model_id: str
+    memory_bytes: int
+    is_loading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawCall:
+    """An inference call in the engine's own dialect, to be passed through as bytes.
+
+    Attributes:
+        path: the dialect's path below the API root: `chat/completions`, `completions`, `embeddings`.
+        body: the JSON body with `model` already set to the engine's address for it.
+        stream: the body asks for an event stream.
+        deadline: monotonic seconds (the running loop's clock) at which the wait for the first byte ends.
+        idle_s: seconds of silence after which a running stream counts as dead.
+    """
+
+    path: str
+    body: bytes
+    stream: bool
+    deadline: float
+    idle_s: float = 60.0
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class RawReply(Protocol):
+    """A backend's answer, head first. Only answers with status 200 get this far; the rest are errors."""
+
+    status: int
+    content_type: str
+
+    async def read(self) -> bytes:
+        """Return the whole body (non-stream). Raises ProviderError when it does not come whole."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield body bytes as they arrive, any split. Raises ProviderError when they stop coming."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release the connection; one that is not at its end is cut, which tells the backend to stop."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingResult:
+    """Embeddings in the order of the inputs, one row of floats each."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    usage: Usage
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """An adapter to one backend."""
+
+    kind: str
+
+    async def list_models(self) -> Sequence[ReportedModel]:
+        """Return what the backend says it has. Raises ProviderError when it cannot be asked."""
+        ...
+
+    def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncIterator[Delta]:
+        """Yield the answer. Raises before the first delta, or StreamBroken after it."""
+        ...
+
+    async def embed(self, spec: ModelSpec, inputs: Sequence[str]) -> EmbeddingResult:
+        """Return one vector an input."""
+        ...
+
+    async def probe(self, spec: ModelSpec) -> EngineStatus:
+        """Ask, cheaply, whether the model could answer now. Never raises for an unreachable backend."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class PassThroughEngine(Engine, Protocol):
+    """An engine whose wire dialect can be passed through without decoding each delta."""
+
+    dialect: str
+
+    async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
+        """Send the call; return once the head of a 200 answer is there. Raises typed errors for the rest."""
+        ...
+
+
+ProgressListener = Callable[[LoadProgress], None]
+GoneListener = Callable[[str, str], None]
+"""Called with (model id, reason) when a resident model is gone without having been unloaded by us."""
+
+
+@runtime_checkable
+class LoadableEngine(Engine, Protocol):
+    """An engine whose models Batuta loads and unloads. Remote APIs do not fake these."""
+
+    async def load(self, spec: ModelSpec, on_progress: ProgressListener) -> LoadReport:
+        """Bring the model into memory; return when it can answer. Joins a load already under way.
+
+        Raises ModelError (with `cause`) or HostError. Cancelling the call does not abort the load.
+        """
+        ...
+
+    async def unload(self, spec: ModelSpec) -> None:
+        """Take the model out of memory; return when the memory is back. Fine if it was not there."""
+        ...
+
+    async def resident(self) -> Sequence[Resident]:
+        """Return what is in memory now."""
+        ...
+
+    def watch(self, on_gone: GoneListener) -> None:
+        """Call `on_gone(model_id, reason)` whenever a resident model vanishes by itself."""
+        ...
+
+
+EngineFactory = Callable[..., Awaitable[Engine] | Engine]

@@ -1,0 +1,1 @@
+"""WHEN a model is in memory. Pure decisions; only `runner` awaits."""

@@ -1,0 +1,1 @@
+"""What happened, told to whoever listens: typed facts, the bus, logs and metrics."""

@@ -1,0 +1,111 @@
+"""The facts that go over the bus. Frozen, plain values, each with a `kind` that the pages and scripts see."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened. `to_json()` is its form on `GET /manage/events`."""
+
+    kind: ClassVar[str] = "fact"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fact as plain JSON values, with its kind."""
+        return {"event": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStateChanged(Fact):
+    """A model's residency moved from one state to another."""
+
+    kind: ClassVar[str] = "model_state"
+    model: str
+    old: str
+    new: str
+    reason: str
+    cause: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgressed(Fact):
+    """A load went on. `stage` is queued | evicting | starting | reading | warming; fraction 0..1 or None."""
+
+    kind: ClassVar[str] = "load_progress"
+    model: str
+    stage: str
+    fraction: float | None
+    elapsed_s: float
+    remaining_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged(Fact):
+    """How many requests wait for a model, and how many are being answered by it."""
+
+    kind: ClassVar[str] = "queue"
+    model: str
+    waiting: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped(Fact):
+    """Models left memory so that another could be loaded."""
+
+    kind: ClassVar[str] = "swap"
+    model: str
+    evicted: tuple[str, ...]
+    bytes_freed: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryChanged(Fact):
+    """What a device holds, in bytes. `held` maps model id to its reservation."""
+
+    kind: ClassVar[str] = "memory"
+    device: str
+    budget: int
+    reserved: int
+    held: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChanged(Fact):
+    """Models appeared, changed or vanished."""
+
+    kind: ClassVar[str] = "catalog"
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderChanged(Fact):
+    """The loader process came, went, or was given up. state: starting | up | down | fatal."""
+
+    kind: ClassVar[str] = "loader"
+    state: str
+    pid: int | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEnded(Fact):
+    """One inference request is over. Seconds; tokens where the backend told them."""
+
+    kind: ClassVar[str] = "request"
+    request_id: str
+    model: str | None
+    route: str
+    status: int
+    error: str | None
+    wait_s: float
+    ttft_s: float | None
+    total_s: float
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None

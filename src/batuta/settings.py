@@ -1,0 +1,290 @@
+"""One frozen tree of settings, made once at start: command line > environment > TOML file > defaults.
+
+Every default says why it is what it is. `load_settings` also tells where each value came from, for
+`batuta config show --origin`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from batuta.errors import BadSettings
+
+APP = "batuta"
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*$", re.IGNORECASE)
+_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def parse_size(value: object) -> object:
+    """Turn `16GB`, `16 GiB`, `512M` or a number into bytes; GB counts in thousands, GiB in 1024s."""
+    if isinstance(value, str):
+        if not (match := _SIZE.match(value)):
+            raise ValueError(f"{value!r} is not a size; write it like 16GB, 900MB or 12GiB")
+        number, unit, binary = match.groups()
+        return int(float(number) * (1024 if binary else 1000) ** _POWER[unit.lower()])
+    return value
+
+
+def _paths(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(Path(part).expanduser() for part in value.split(os.pathsep) if part)
+    return value
+
+
+Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_paths)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MemorySettings(_Section):
+    """What local models may take."""
+
+    budget: Size | None = None  # None: what the device has less the margin
+    margin: Size = 1_500_000_000  # desktop, browser and Batuta itself; a smaller one swaps on an 8 GB laptop
+
+
+class LoaderSettings(_Section):
+    """The process that holds local models."""
+
+    grace_s: float = 60.0  # long enough for a restart or an upgrade of the gateway, short enough to free a GPU
+    heartbeat_s: float = 2.0  # three missed beats make a hang visible within 6 s
+    start_timeout_s: float = 20.0  # a cold start of Python from a slow disk takes a few seconds
+    load_timeout_s: float = 180.0  # 13 GB from a hard disk at 100 MB/s is 130 s
+
+
+class QueueSettings(_Section):
+    """Who waits, and how long."""
+
+    deadline_s: float = 180.0  # as long as a load may take
+    max_wait_s: float = 15.0  # the wait past the first chance after which a busy model is drained for another
+    max_wait_swaps: int = 2  # nobody watches more swaps than this go by
+    limit: int = 1000  # waiting requests; at 20 KiB each this is 20 MB
+
+
+class EngineSettings(_Section):
+    """How local models are run unless a model's own options say otherwise."""
+
+    context_length: int = 8192  # holds a long chat; KV for it is under 1 GB on today's 4-8 B models
+    slots: int = 4  # conversations at once; they share the context's memory (unified KV)
+    gpu_layers: int = -1  # all that fit
+    threads: int = 0  # 0: one a physical core
+    idle_s: float = 60.0  # silence after which a stream counts as dead
+
+
+class EdgeSettings(_Section):
+    """What the listening socket puts up with."""
+
+    max_body: Size = 32 * 1024 * 1024  # a 20 MB image in base64 fits
+    max_header: Size = 32 * 1024  # browsers stop at 8-16 KiB
+    head_timeout_s: float = 10.0  # a person's slowest network sends a head in one
+    body_grace_s: float = 10.0  # before the minimum rate counts
+    body_min_rate: int = 1024  # bytes a second
+    idle_timeout_s: float = 10.0  # a connection that never says anything
+    keep_alive_s: float = 75.0  # above the 60 s of common clients, so that they close first
+    max_connections: int = 2000
+    max_connections_per_host: int = 1000  # loopback is one host: a person's many tabs and agents
+    max_buffered: Size = 256 * 1024  # bytes waiting for a slow reader before the backend is paused
+    write_timeout_s: float = 60.0  # a reader that takes nothing for this long is cut
+    allowed_hosts: tuple[str, ...] = ()  # names beside loopback and the bound address
+    allowed_origins: tuple[str, ...] = ()  # pages of other origins that may call, exactly as a browser sends them
+    heartbeat_s: float = 5.0  # under the 10-15 s after which common clients and proxies give up
+
+
+class AuthSettings(_Section):
+    """Who may call."""
+
+    required: bool = False  # on loopback; any other bind demands keys by itself
+    api_key: str | None = Field(default=None, repr=False)  # all scopes
+    inference_keys: tuple[str, ...] = Field(default=(), repr=False)  # inference scope only
+
+
+class ProviderSettings(_Section):
+    """An OpenAI-compatible server: `[[providers]]` in the TOML file."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
+    base_url: str = Field(pattern=r"^https?://")
+    name: str = ""
+    key_env: str | None = None  # name of the environment variable that holds its key
+    is_local: bool = False
+    max_in_flight: int = 0
+
+
+class Settings(_Section):
+    """The whole tree."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=22888, ge=0, le=65535)
+    data_dir: Path = Path(platformdirs.user_data_dir(APP, appauthor=False))
+    models_dirs: Paths = ()
+    brain: str | None = None  # id or path of the default model
+    executor: str | None = None
+    starter: bool = True
+    discover: bool = True
+    browser: bool = True
+    ordered: bool = False
+    insecure: bool = False
+    language: str | None = None
+    database_url: str | None = None
+    memory: MemorySettings = MemorySettings()
+    loader: LoaderSettings = LoaderSettings()
+    queue: QueueSettings = QueueSettings()
+    engine: EngineSettings = EngineSettings()
+    edge: EdgeSettings = EdgeSettings()
+    auth: AuthSettings = AuthSettings()
+    providers: tuple[ProviderSettings, ...] = ()
+
+    @property
+    def model_roots(self) -> tuple[Path, ...]:
+        """Folders in which model files are looked for and outside which none is loaded."""
+        return self.models_dirs or (self.data_dir / "models",)
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of sockets, locks and process records."""
+        return self.data_dir / "run"
+
+    @property
+    def log_dir(self) -> Path:
+        """Folder of log files."""
+        return self.data_dir / "logs"
+
+    @property
+    def is_loopback(self) -> bool:
+        """The bind address can be reached from this machine only."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+
+# Environment variables whose names are promised to scripts; BATUTA_SECTION__FIELD reaches everything else.
+ENVIRONMENT: dict[str, str] = {
+    "BATUTA_HOST": "host",
+    "BATUTA_PORT": "port",
+    "BATUTA_DATA_DIR": "data_dir",
+    "BATUTA_MODELS_DIR": "models_dirs",
+    "BATUTA_MEMORY_BUDGET": "memory.budget",
+    "BATUTA_API_KEY": "auth.api_key",
+    "BATUTA_DATABASE_URL": "database_url",
+    "BATUTA_LANGUAGE": "language",
+    "DEFAULT_MODEL": "brain",
+    "MODEL_PATH": "brain",
+    "EXECUTOR_MODEL": "executor",
+}
+# Where a person's other engines are, in the names their own tools use.
+ENGINE_URLS = {"OLLAMA_BASE_URL": ("ollama", "Ollama"), "LMSTUDIO_BASE_URL": ("lmstudio", "LM Studio")}
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """Return the TOML file's path: BATUTA_CONFIG, or `config.toml` in the platform's config folder."""
+    if explicit := environ.get("BATUTA_CONFIG"):
+        return Path(explicit).expanduser()
+    return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "config.toml"
+
+
+def load_settings(
+    cli: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Settings, dict[str, str]]:
+    """Merge all sources.
+
+    Args:
+        cli: dotted setting name -> value, from the command line; None values are ignored.
+        environ: environment variables; the process's own when None.
+
+    Returns:
+        The settings, and for each dotted name that is not a default, where its value came from.
+
+    Raises:
+        BadSettings: a value is wrong or a name unknown; the message says which and from where.
+    """
+    environ = os.environ if environ is None else environ
+    flat: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    path = config_path(environ)
+    for source, values in (
+        (str(path), _from_toml(path)),
+        ("environment", _from_environment(environ)),
+        ("command line", {k: v for k, v in (cli or {}).items() if v is not None}),
+    ):
+        for name, value in values.items():
+            flat[name] = value
+            origin[name] = source
+    try:
+        return Settings.model_validate(_nest(flat)), origin
+    except ValidationError as error:
+        raise BadSettings(_explain(error, origin)) from None
+
+
+def _from_toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise BadSettings(f"the settings file {path} cannot be read: {error.strerror}") from None
+    try:
+        return _flatten(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"the settings file {path} is not valid TOML: {error}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable, name in ENVIRONMENT.items():
+        if value := environ.get(variable):
+            values.setdefault(name, value)
+    for variable, value in environ.items():
+        if variable.startswith("BATUTA_") and "__" in variable and value:
+            values[variable.removeprefix("BATUTA_").lower().replace("__", ".")] = value
+    providers = [
+        {
+            "id": ident,
+            "name": name,
+            "base_url": f"{environ[variable].rstrip('/').removesuffix('/v1')}/v1",
+            "is_local": True,
+        }
+        for variable, (ident, name) in ENGINE_URLS.items()
+        if environ.get(variable)
+    ]
+    if providers:
+        values["providers"] = providers
+    return values
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *sections, leaf = name.split(".")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[leaf] = value
+    return tree
+
+
+def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        source = next((where for known, where in origin.items() if name.startswith(known)), "default")
+        reason = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        lines.append(f"{name} (from {source}): {reason}")
+    return "wrong settings:\n  " + "\n  ".join(lines)

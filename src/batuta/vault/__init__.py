@@ -1,0 +1,1 @@
+"""Secrets: how they are held, and that they never show."""
