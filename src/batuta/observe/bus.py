@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Self
 
 MAILBOX = 1024  # facts a slow listener may fall behind before it loses the oldest
 
@@ -41,7 +41,7 @@ class Subscription:
         """Stop receiving."""
         self._bus.drop(self.put)
 
-    def __enter__(self) -> Subscription:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
