@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from batuta.errors import BadSettings
 
@@ -34,13 +35,22 @@ def parse_size(value: object) -> object:
 
 
 def _paths(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(Path(part).expanduser() for part in value.split(os.pathsep) if part)
-    return value
+    return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+
+def _words(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _absolute(path: Path) -> Path:
+    # A child process may have another working folder.
+    return path.expanduser().absolute()
 
 
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_paths)]
+Folder = Annotated[Path, AfterValidator(_absolute)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]  # in the environment: separated by commas
+Folders = Annotated[tuple[Folder, ...], BeforeValidator(_paths)]
 
 
 class _Section(BaseModel):
@@ -96,8 +106,8 @@ class EdgeSettings(_Section):
     max_connections_per_host: int = 1000  # loopback is one host: a person's many tabs and agents
     max_buffered: Size = 256 * 1024  # bytes waiting for a slow reader before the backend is paused
     write_timeout_s: float = 60.0  # a reader that takes nothing for this long is cut
-    allowed_hosts: tuple[str, ...] = ()  # names beside loopback and the bound address
-    allowed_origins: tuple[str, ...] = ()  # pages of other origins that may call, exactly as a browser sends them
+    allowed_hosts: Words = ()  # names beside loopback and the bound address
+    allowed_origins: Words = ()  # pages of other origins that may call, exactly as a browser sends them
     heartbeat_s: float = 5.0  # under the 10-15 s after which common clients and proxies give up
 
 
@@ -106,7 +116,7 @@ class AuthSettings(_Section):
 
     required: bool = False  # on loopback; any other bind demands keys by itself
     api_key: str | None = Field(default=None, repr=False)  # all scopes
-    inference_keys: tuple[str, ...] = Field(default=(), repr=False)  # inference scope only
+    inference_keys: Words = Field(default=(), repr=False)  # inference scope only
 
 
 class ProviderSettings(_Section):
@@ -125,8 +135,8 @@ class Settings(_Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=22888, ge=0, le=65535)
-    data_dir: Path = Path(platformdirs.user_data_dir(APP, appauthor=False))
-    models_dirs: Paths = ()
+    data_dir: Folder = Path(platformdirs.user_data_dir(APP, appauthor=False))
+    models_dirs: Folders = ()
     brain: str | None = None  # id or path of the default model
     executor: str | None = None
     starter: bool = True
@@ -135,7 +145,7 @@ class Settings(_Section):
     ordered: bool = False
     insecure: bool = False
     language: str | None = None
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)  # may hold a password
     memory: MemorySettings = MemorySettings()
     loader: LoaderSettings = LoaderSettings()
     queue: QueueSettings = QueueSettings()
@@ -209,14 +219,13 @@ def load_settings(
     flat: dict[str, Any] = {}
     origin: dict[str, str] = {}
     path = config_path(environ)
-    for source, values in (
-        (str(path), _from_toml(path)),
-        ("environment", _from_environment(environ)),
-        ("command line", {k: v for k, v in (cli or {}).items() if v is not None}),
-    ):
-        for name, value in values.items():
-            flat[name] = value
-            origin[name] = source
+    for name, value in _from_toml(path).items():
+        flat[name], origin[name] = value, str(path)
+    for name, (variable, value) in _from_environment(environ).items():
+        flat[name], origin[name] = value, f"environment variable {variable}"
+    for name, value in (cli or {}).items():
+        if value is not None:
+            flat[name], origin[name] = value, "command line"
     try:
         return Settings.model_validate(_nest(flat)), origin
     except ValidationError as error:
@@ -236,14 +245,14 @@ def _from_toml(path: Path) -> dict[str, Any]:
         raise BadSettings(f"the settings file {path} is not valid TOML: {error}") from None
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+    values: dict[str, tuple[str, Any]] = {}
     for variable, name in ENVIRONMENT.items():
         if value := environ.get(variable):
-            values.setdefault(name, value)
+            values.setdefault(name, (variable, value))
     for variable, value in environ.items():
         if variable.startswith("BATUTA_") and "__" in variable and value:
-            values[variable.removeprefix("BATUTA_").lower().replace("__", ".")] = value
+            values[variable.removeprefix("BATUTA_").lower().replace("__", ".")] = (variable, value)
     providers = [
         {
             "id": ident,
@@ -255,7 +264,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if environ.get(variable)
     ]
     if providers:
-        values["providers"] = providers
+        values["providers"] = (" and ".join(name for name in ENGINE_URLS if environ.get(name)), providers)
     return values
 
 
@@ -275,16 +284,50 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
         *sections, leaf = name.split(".")
         node = tree
         for section in sections:
-            node = node.setdefault(section, {})
+            below = node.setdefault(section, {})
+            if not isinstance(below, dict):
+                # `queue = 3` in the file beside `queue.limit` elsewhere
+                raise BadSettings(f"wrong settings:\n  {section}: a group of settings ({name}), not a value")
+            node = below
         node[leaf] = value
     return tree
 
 
+def known_names(tree: type[BaseModel] = Settings) -> Iterator[str]:
+    """Yield the dotted name of every setting, groups before their members."""
+    for name, field in tree.model_fields.items():
+        yield name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from (f"{name}.{inner}" for inner in known_names(field.annotation))
+    if tree is Settings:
+        yield from (f"providers.{inner}" for inner in known_names(ProviderSettings))
+
+
+def nearest_name(name: str) -> str | None:
+    """Return the known setting that `name` was probably meant to be; None when nothing is close."""
+    known = list(known_names())
+    by_leaf = {candidate.rpartition(".")[2]: candidate for candidate in known}
+    if close := get_close_matches(name, known, n=1, cutoff=0.7):
+        return close[0]
+    if close := get_close_matches(name.rpartition(".")[2], by_leaf, n=1, cutoff=0.8):
+        return by_leaf[close[0]]
+    return None
+
+
 def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
     lines = []
-    for problem in error.errors(include_url=False, include_input=False):
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in problem["loc"])
-        source = next((where for known, where in origin.items() if name.startswith(known)), "default")
-        reason = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
-        lines.append(f"{name} (from {source}): {reason}")
+        reason = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            plain = ".".join(part for part in problem["loc"] if isinstance(part, str))
+            meant = nearest_name(plain)
+            reason = f"no such setting; did you mean {meant}?" if meant else "no such setting"
+        lines.append(f"{name} (from {_source(name, origin)}): {reason}")
     return "wrong settings:\n  " + "\n  ".join(lines)
+
+
+def _source(name: str, origin: Mapping[str, str]) -> str:
+    related = (where for known, where in origin.items() if f"{name}.".startswith(f"{known}."))
+    below = (where for known, where in origin.items() if known.startswith(f"{name}."))
+    return next(related, None) or next(below, "default")

@@ -26,6 +26,9 @@ class Trigger(StrEnum):
     LOAD_FAILED = "load failed"
     LOAD_RETRY = "out of memory, room made for one retry"
     LOST = "its loader is gone"
+    CANCELLED = "load cancelled by a person"
+    EJECTED = "too many bad answers"
+    STRAY = "resident without room"
     CRASHED = "crashed"
     CHOSEN = "chosen to leave"
     REVIVED = "wanted again before it left"
@@ -47,14 +50,17 @@ _S, _T = ModelState, Trigger
 TRANSITIONS: dict[tuple[ModelState, Trigger], ModelState] = {
     (_S.ABSENT, _T.ROOM_MADE): _S.LOADING,
     (_S.ABSENT, _T.APPEARED): _S.READY,
+    (_S.ABSENT, _T.STRAY): _S.UNLOADING,
     (_S.ABSENT, _T.DISABLE): _S.DISABLED,
     (_S.LOADING, _T.LOADED): _S.READY,
     (_S.LOADING, _T.LOAD_FAILED): _S.FAILED,
     (_S.LOADING, _T.LOAD_RETRY): _S.ABSENT,
     (_S.LOADING, _T.CRASHED): _S.FAILED,
     (_S.LOADING, _T.LOST): _S.ABSENT,
+    (_S.LOADING, _T.CANCELLED): _S.ABSENT,
     (_S.READY, _T.CHOSEN): _S.DRAINING,
     (_S.READY, _T.CRASHED): _S.FAILED,
+    (_S.READY, _T.EJECTED): _S.FAILED,
     (_S.READY, _T.VANISHED): _S.ABSENT,
     (_S.READY, _T.LOST): _S.ABSENT,
     (_S.DRAINING, _T.DRAINED): _S.UNLOADING,
@@ -65,6 +71,8 @@ TRANSITIONS: dict[tuple[ModelState, Trigger], ModelState] = {
     (_S.DRAINING, _T.LOST): _S.ABSENT,
     (_S.ASLEEP, _T.ROOM_MADE): _S.LOADING,
     (_S.ASLEEP, _T.CHOSEN): _S.DRAINING,
+    (_S.ASLEEP, _T.UNLOADED): _S.ABSENT,
+    (_S.ASLEEP, _T.UNLOAD_FAILED): _S.READY,
     (_S.ASLEEP, _T.CRASHED): _S.FAILED,
     (_S.ASLEEP, _T.VANISHED): _S.ABSENT,
     (_S.ASLEEP, _T.LOST): _S.ABSENT,

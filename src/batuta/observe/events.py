@@ -18,6 +18,24 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Starting(Fact):
+    """The start of Batuta reached a step. `step` is a short word (loader | model | gateway), `detail` a sentence."""
+
+    kind: ClassVar[str] = "starting"
+    step: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listening(Fact):
+    """The gateway's port is open. `seconds` since its process began to start."""
+
+    kind: ClassVar[str] = "listening"
+    url: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStateChanged(Fact):
     """A model's residency moved from one state to another."""
 

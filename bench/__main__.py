@@ -1,0 +1,29 @@
+"""`python -m bench NAME [options]`: picks the command and hands it the rest. Knows nothing of what is measured."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+COMMANDS = {
+    "overhead": "what the gateway adds to a request, beside a null relay, nginx and no gateway at all",
+    "startup": "process start to listening port and to a ready model; time to import the command line",
+    "load": "a model load through the whole stack, beside llama.cpp alone",
+    "lifecycle": "time for one lifecycle decision while 100 requests are queued",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; return its exit status (2: no such command)."""
+    if not argv or argv[0] not in COMMANDS:
+        print("usage: python -m bench NAME [--help | options]\n", file=sys.stderr)
+        for name, what in COMMANDS.items():
+            print(f"  {name:<10} {what}", file=sys.stderr)
+        return 0 if argv and argv[0] in {"-h", "--help"} else 2
+    command = importlib.import_module(f"bench.{argv[0]}")
+    status: int = command.main(argv[1:])
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

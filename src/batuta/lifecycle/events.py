@@ -1,0 +1,208 @@
+"""What the lifecycle is told. Frozen facts; the time they happened is given beside them to `Lifecycle.handle`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from batuta.catalog.entities import ModelSpec
+from batuta.errors import Cause
+
+
+class Priority(IntEnum):
+    """Who waits: a person, a program, or a job that has all night."""
+
+    INTERACTIVE = 0
+    NORMAL = 1
+    BATCH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The catalog knows a model, or knows something new about it."""
+
+    spec: ModelSpec
+    can_sleep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The catalog does not offer the model any more."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request asks for a lease. `deadline`: monotonic seconds after which it must be refused."""
+
+    request: str
+    model: str
+    priority: Priority
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """A waiting request's caller has left."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A lease was given back. `ok`: the model answered; None: nothing is known about that."""
+
+    request: str
+    ok: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFailed:
+    """A leased model did not answer as it should have (the lease itself is released separately)."""
+
+    model: str
+    cause: Cause
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A load went on. fraction 0..1, None where the engine does not tell."""
+
+    model: str
+    stage: str
+    fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A load or a waking is done. memory_bytes: what it took, 0 if unknown."""
+
+    model: str
+    memory_bytes: int
+    seconds: float
+    was_resident: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """A load failed, and whatever memory it had taken is back."""
+
+    model: str
+    cause: Cause
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The process that held the model died by itself."""
+
+    model: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The loader that held the model is gone; the model is not to blame."""
+
+    model: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """The model left memory, and the memory is back."""
+
+    model: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadFailed:
+    """The engine would not unload the model; it is still resident."""
+
+    model: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """The model is parked in its engine's warm tier, and the device memory is back."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an engine holds. `residents`: model id -> bytes; `covers`: the models this engine answers for."""
+
+    residents: Mapping[str, int]
+    covers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadAsked:
+    """A person wants the model out of memory."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class PinChanged:
+    """A person pinned the model, or let it go."""
+
+    model: str
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchedOff:
+    """A person disabled the model."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchedOn:
+    """A person enabled the model."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResetAsked:
+    """A person wants the failed cache cleared for one model."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; deadlines, cooldowns and TTLs may be due."""
+
+
+Event = (
+    Registered
+    | Forgotten
+    | Wanted
+    | Abandoned
+    | Released
+    | AnswerFailed
+    | Progressed
+    | Loaded
+    | LoadFailed
+    | Crashed
+    | Lost
+    | Unloaded
+    | UnloadFailed
+    | Slept
+    | Observed
+    | UnloadAsked
+    | PinChanged
+    | SwitchedOff
+    | SwitchedOn
+    | ResetAsked
+    | Tick
+)

@@ -1,0 +1,748 @@
+"""Decides when each model is in memory and which request may use it. Pure: events in, commands out.
+
+Knows nothing of engines, processes, networks or clocks. `handle(event, now)` returns what is to be done; the
+runner does it and reports back with further events. Every change of state goes through `_move`, which looks it
+up in TRANSITIONS: what is not in the table cannot happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from batuta.errors import (
+    BatutaError,
+    Cause,
+    ModelDisabled,
+    ModelFailed,
+    ModelLoading,
+    ModelNotFound,
+    NoFit,
+)
+from batuta.lifecycle import events as ev
+from batuta.lifecycle.commands import (
+    AbortLoad,
+    Announce,
+    Command,
+    Grant,
+    Refuse,
+    Sleep,
+    StartLoad,
+    StartUnload,
+    Wake,
+)
+from batuta.lifecycle.eviction import EvictionPolicy, LeastRecentlyUsed
+from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, GIVE_UP_AFTER, RESTS, STEADY_S, WAIT_OUT_S
+from batuta.lifecycle.invariants import check
+from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
+from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
+from batuta.lifecycle.residency import (
+    DeviceView,
+    Leaving,
+    LoadPlan,
+    Residency,
+    ResidencyView,
+    Snapshot,
+    StoryLine,
+)
+from batuta.lifecycle.room import Evict, Load, NeverFits, RoomMaker
+from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
+from batuta.observe.events import Fact, LoadProgressed, MemoryChanged, ModelStateChanged, QueueChanged, Swapped
+
+S, T = ModelState, Trigger
+UNLOAD_RETRY_S = 5.0  # an engine that would not unload is asked again after this
+
+
+class Lifecycle:
+    """The residencies of all models, the books of all devices, and who waits.
+
+    Args:
+        ledgers: device id -> its ledger; a model is booked on `spec.device`.
+        eviction: who makes room.
+        queue: when a waiter may push a busy model out.
+        load_timeout_s: a load that takes longer is aborted.
+    """
+
+    def __init__(
+        self,
+        ledgers: Mapping[str, MemoryLedger],
+        *,
+        eviction: EvictionPolicy | None = None,
+        queue: QueuePolicy | None = None,
+        load_timeout_s: float = 180.0,
+    ) -> None:
+        self.ledgers = dict(ledgers)
+        self.residencies: dict[str, Residency] = {}
+        self.waiting = WaitingRoom()
+        self.leases: dict[str, tuple[str, int]] = {}  # request -> model, epoch
+        self.alarm: float | None = None
+        self._queue = queue or BoundedWait()
+        self._room = RoomMaker(eviction or LeastRecentlyUsed(), self._queue)
+        self._load_timeout_s = load_timeout_s
+        self._out: list[Command] = []
+        self._is_unsettled = False
+        self._handlers: dict[type, Callable[[Any, float], None]] = {
+            ev.Registered: self._on_registered,
+            ev.Forgotten: self._on_forgotten,
+            ev.Wanted: self._on_wanted,
+            ev.Abandoned: self._on_abandoned,
+            ev.Released: self._on_released,
+            ev.AnswerFailed: self._on_answer_failed,
+            ev.Progressed: self._on_progressed,
+            ev.Loaded: self._on_loaded,
+            ev.LoadFailed: self._on_load_failed,
+            ev.Crashed: self._on_crashed,
+            ev.Lost: self._on_lost,
+            ev.Unloaded: self._on_unloaded,
+            ev.UnloadFailed: self._on_unload_failed,
+            ev.Slept: self._on_slept,
+            ev.Observed: self._on_observed,
+            ev.UnloadAsked: self._on_unload_asked,
+            ev.PinChanged: self._on_pin_changed,
+            ev.SwitchedOff: self._on_switched_off,
+            ev.SwitchedOn: self._on_switched_on,
+            ev.ResetAsked: self._on_reset_asked,
+            ev.Tick: self._on_tick,
+        }
+
+    # The door -----------------------------------------------------------------------------------------------
+
+    def handle(self, event: ev.Event, now: float) -> list[Command]:
+        """Take in one event at `now` (monotonic seconds); return what is to be done, in order."""
+        self._handlers[type(event)](event, now)
+        if self._is_unsettled:
+            self._settle(now)
+        commands, self._out = self._out, []
+        return commands
+
+    def check(self) -> None:
+        """Raise AssertionError if an invariant is broken. Tests call it after every event."""
+        check(self)
+
+    # Requests -----------------------------------------------------------------------------------------------
+
+    def _on_wanted(self, event: ev.Wanted, now: float) -> None:
+        """Serve, queue or refuse a request.
+
+        1. Unknown: refuse.
+        2. Ready, nobody before it, a slot free: grant at once (the hot path).
+        3. Switched off, or failed with a rest longer than it pays to wait: refuse.
+        4. Otherwise wait.
+        """
+        residency = self.residencies.get(event.model)
+        if residency is None:  # 1
+            error = ModelNotFound(f"there is no model {event.model!r} in the catalog", model=event.model)
+            self._out.append(Refuse(event.request, error))
+            return
+        if residency.state is S.READY and residency.has_free_slot and not self.waiting.count(event.model):  # 2
+            self._grant(event.request, residency, now)
+            return
+        if (refusal := self._why_not(residency, now, event.deadline)) is not None:  # 3
+            self._out.append(Refuse(event.request, refusal))
+            return
+        due = self._queue.due(event.priority, now)  # 4
+        self.waiting.add(Waiter(event.request, event.model, event.priority, now, event.deadline, due))
+        residency.room_wanted_at = residency.room_wanted_at or now
+        self._tell(residency, now, f"wanted by {event.request} ({event.priority.name.lower()})")
+        self._announce_queue(residency)
+        self._is_unsettled = True
+
+    def _grant(self, request: str, residency: Residency, now: float) -> None:
+        residency.in_flight += 1
+        residency.last_used = now
+        residency.was_used = True
+        self.leases[request] = (residency.spec.id, residency.epoch)
+        self._out.append(Grant(request, residency.spec.id))
+
+    def _why_not(self, residency: Residency, now: float, deadline: float) -> BatutaError | None:
+        model = residency.spec.id
+        if residency.leaving is Leaving.FORGOTTEN:
+            return ModelNotFound(f"{model} has left the catalog", model=model)
+        if not residency.enabled or residency.state is S.DISABLED:
+            why = f": {residency.message}" if residency.message else ""
+            return ModelDisabled(
+                f"{model} is switched off{why}; enable it on the Models page or with PATCH /manage/models/{model}",
+                model=model,
+                cause=residency.cause,
+            )
+        if residency.state is S.FAILED and residency.retry_at is not None:
+            rest = residency.retry_at - now
+            if rest > WAIT_OUT_S or residency.retry_at >= deadline:
+                return self._failure(residency, now)
+        return None
+
+    def _failure(self, residency: Residency, now: float) -> ModelFailed:
+        model = residency.spec.id
+        rest = None if residency.retry_at is None else max(0.0, residency.retry_at - now)
+        cause = (residency.cause or Cause.UNKNOWN).value.replace("_", " ")
+        words = f"{model} failed ({cause}): {residency.message}"
+        if residency.state is S.DISABLED:
+            words += f"; it is switched off after {residency.failures} failures in a row until a person enables it"
+        elif rest is not None:
+            words += f"; it is tried again in {rest:.0f} s, or at once after a reset"
+        return ModelFailed(words, model=model, cause=residency.cause, retry_after_s=rest)
+
+    def _on_abandoned(self, event: ev.Abandoned, now: float) -> None:
+        if (waiter := self.waiting.pop(event.request)) is not None:
+            residency = self.residencies[waiter.model]
+            self._tell(residency, now, f"{event.request} left the queue")
+            self._announce_queue(residency)
+            self._is_unsettled = True
+
+    def _on_released(self, event: ev.Released, now: float) -> None:
+        lease = self.leases.pop(event.request, None)
+        if lease is None:
+            return
+        model, epoch = lease
+        residency = self.residencies.get(model)
+        if residency is None or residency.epoch != epoch:
+            return
+        residency.in_flight -= 1
+        residency.last_used = now
+        if event.ok:
+            residency.bad_answers = 0
+            residency.failures = 0
+            residency.on_probation = False
+        if residency.state is not S.READY or self.waiting or (residency.in_flight == 0 and residency.spec.ttl_s):
+            self._is_unsettled = True
+
+    def _on_answer_failed(self, event: ev.AnswerFailed, now: float) -> None:
+        """Count a bad answer.
+
+        1. A model that is not loaded by us is ejected at once for some causes, else after some in a row.
+        2. A model of ours is reloaded after some in a row; that its process died, its engine tells us itself.
+        """
+        residency = self.residencies.get(event.model)
+        if residency is None or residency.state is not S.READY:
+            return
+        residency.bad_answers += 1
+        self._tell(residency, now, f"bad answer {residency.bad_answers} ({event.cause.value}): {event.message}")
+        is_enough = residency.bad_answers >= EJECT_AFTER
+        if not residency.spec.is_loadable:
+            if is_enough or event.cause in AT_ONCE or residency.on_probation:  # 1
+                self._fail(residency, T.EJECTED, event.cause, event.message, now)
+        elif is_enough:  # 2
+            residency.bad_answers = 0
+            self._dismiss(residency, Leaving.SICK, now)
+
+    # Loads --------------------------------------------------------------------------------------------------
+
+    def _on_progressed(self, event: ev.Progressed, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is None or residency.state is not S.LOADING:
+            return
+        residency.stage, residency.fraction = event.stage, event.fraction
+        elapsed, remaining = now - residency.since, _remaining(residency, now)
+        self._announce(LoadProgressed(event.model, event.stage, event.fraction, elapsed, remaining))
+
+    def _on_loaded(self, event: ev.Loaded, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is None or residency.state is not S.LOADING:
+            return
+        ledger = self._ledger(residency)
+        booked = ledger.grow(event.model, event.memory_bytes)
+        residency.learned_bytes = max(residency.learned_bytes, event.memory_bytes)
+        residency.last_used = now
+        if not event.was_resident:
+            residency.loads += 1
+            residency.load_seconds.append(event.seconds)
+        self._move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")
+        if residency.evicted:
+            wanted_at = residency.room_wanted_at or residency.since
+            swap = Swapped(event.model, residency.evicted, residency.bytes_evicted, now - wanted_at)
+            self._announce(swap)
+        residency.evicted, residency.bytes_evicted, residency.room_wanted_at = (), 0, None
+        residency.was_retried = residency.wants_empty_device = False
+        if residency.leaving is not None:  # somebody asked for it to go while it was loading
+            self._dismiss(residency, residency.leaving, now)
+
+    def _on_load_failed(self, event: ev.LoadFailed, now: float) -> None:
+        """Take in a failed load.
+
+        1. It was cancelled: absent, nobody is to blame.
+        2. Out of memory for the first time, and others could leave: they leave, and it is tried once more.
+        3. Failed: every waiter is told the same cause.
+        """
+        residency = self.residencies.get(event.model)
+        if residency is None or residency.state is not S.LOADING:
+            return
+        if residency.leaving is not None:  # 1
+            self._move(residency, T.CANCELLED, now, residency.leaving.value)
+            return
+        others = [r for r in self.residencies.values() if r.spec.device == residency.spec.device and r is not residency]
+        if (
+            event.cause is Cause.OUT_OF_MEMORY
+            and not residency.was_retried
+            and any(r.state is S.READY and not r.pinned and r.spec.is_loadable for r in others)
+        ):  # 2
+            residency.was_retried = residency.wants_empty_device = True
+            self._move(residency, T.LOAD_RETRY, now, event.message)
+            return
+        self._fail(residency, T.LOAD_FAILED, event.cause, event.message, now)  # 3
+
+    def _fail(self, residency: Residency, trigger: Trigger, cause: Cause, message: str, now: float) -> None:
+        rest = RESTS[cause]
+        is_steady = residency.state is S.READY and now - residency.since >= STEADY_S and trigger is T.CRASHED
+        residency.failures = 1 if is_steady else residency.failures + 1
+        residency.cause, residency.message = cause, message
+        residency.retry_at = now + rest.after(residency.failures)
+        residency.was_retried = residency.wants_empty_device = False
+        residency.leaving = None
+        self._move(residency, trigger, now, message)
+        if rest.gives_up and residency.failures >= GIVE_UP_AFTER:
+            residency.enabled = False
+            residency.retry_at = None
+            self._move(residency, T.GAVE_UP, now, f"{residency.failures} failures in a row, the last: {message}")
+        if residency.state is S.DISABLED or trigger is not T.CRASHED:
+            # After a crash the waiters stay: the rest is short and the next load may well succeed.
+            self._refuse_all(residency, self._failure(residency, now), now)
+
+    def _on_crashed(self, event: ev.Crashed, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is None:
+            return
+        if residency.state is S.UNLOADING:
+            self._move(residency, T.CRASHED, now, event.message)
+        elif residency.state in {S.LOADING, S.READY, S.DRAINING, S.ASLEEP}:
+            self._fail(residency, T.CRASHED, Cause.CRASH, event.message, now)
+
+    def _on_lost(self, event: ev.Lost, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is not None and (residency.state, T.LOST) in TRANSITIONS:
+            self._move(residency, T.LOST, now, event.message)
+
+    # Leaving ------------------------------------------------------------------------------------------------
+
+    def _dismiss(self, residency: Residency, why: Leaving, now: float) -> None:
+        """Start a model on its way out of memory."""
+        residency.leaving = why
+        self._move(residency, T.CHOSEN, now, why.value)
+
+    def _on_unloaded(self, event: ev.Unloaded, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is not None and (residency.state is S.UNLOADING or residency.is_settling):
+            residency.is_settling = False
+            self._move(residency, T.UNLOADED, now, f"in {event.seconds:.1f} s")
+
+    def _on_unload_failed(self, event: ev.UnloadFailed, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is None or not (residency.state is S.UNLOADING or residency.is_settling):
+            return
+        residency.is_settling = False
+        residency.unload_again_at = now + UNLOAD_RETRY_S
+        ledger = self._ledger(residency)
+        if event.model not in ledger:  # a stray: it holds memory that nobody could book
+            self._move(residency, T.UNLOADED, now, event.message)
+            return
+        residency.leaving = None
+        self._move(residency, T.UNLOAD_FAILED, now, event.message)
+
+    def _on_slept(self, event: ev.Slept, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is not None and residency.state is S.ASLEEP and residency.is_settling:
+            residency.is_settling = False
+            self._release(residency, now)
+            self._tell(residency, now, "asleep, device memory is back")
+            self._is_unsettled = True
+
+    def _on_unload_asked(self, event: ev.UnloadAsked, now: float) -> None:
+        if (residency := self.residencies.get(event.model)) is not None:
+            self._leave(residency, Leaving.ASKED, now)
+
+    def _leave(self, residency: Residency, why: Leaving, now: float) -> None:
+        if residency.state in {S.READY, S.ASLEEP} and not residency.is_settling:
+            self._dismiss(residency, why, now)
+        elif residency.state is S.LOADING:
+            residency.leaving = why
+            error = ModelFailed(f"the load of {residency.spec.id} was cancelled: {why.value}", model=residency.spec.id)
+            self._refuse_all(residency, error, now)
+            self._abort(residency, now, why.value)
+        elif residency.state is S.DRAINING:
+            residency.leaving = why
+        self._is_unsettled = True
+
+    def _abort(self, residency: Residency, now: float, why: str) -> None:
+        if not residency.is_aborting:
+            residency.is_aborting = True
+            self._tell(residency, now, f"load aborted: {why}")
+            self._out.append(AbortLoad(residency.spec.id))
+
+    # The catalog and a person's switches --------------------------------------------------------------------
+
+    def _on_registered(self, event: ev.Registered, now: float) -> None:
+        spec = event.spec
+        residency = self.residencies.get(spec.id)
+        if residency is None:
+            residency = Residency(spec, can_sleep=event.can_sleep, since=now, pinned=spec.pinned)
+            self.residencies[spec.id] = residency
+            if not spec.is_loadable:
+                self._move(residency, T.APPEARED, now, "not loaded here, always there")
+        residency.spec, residency.can_sleep, residency.pinned = spec, event.can_sleep, spec.pinned
+        if residency.leaving is Leaving.FORGOTTEN:
+            residency.leaving = Leaving.ASKED
+        if spec.enabled and not residency.enabled and residency.failures < GIVE_UP_AFTER:
+            self._on_switched_on(ev.SwitchedOn(spec.id), now)
+        elif not spec.enabled and residency.enabled:
+            self._on_switched_off(ev.SwitchedOff(spec.id), now)
+        self._is_unsettled = True
+
+    def _on_forgotten(self, event: ev.Forgotten, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is None:
+            return
+        error = ModelNotFound(f"{event.model} has left the catalog", model=event.model)
+        self._refuse_all(residency, error, now)
+        self._leave(residency, Leaving.FORGOTTEN, now)
+        residency.leaving = Leaving.FORGOTTEN
+
+    def _on_pin_changed(self, event: ev.PinChanged, now: float) -> None:
+        if (residency := self.residencies.get(event.model)) is not None:
+            residency.pinned = event.pinned
+            self._tell(residency, now, "pinned" if event.pinned else "unpinned")
+            self._is_unsettled = True
+
+    def _on_switched_off(self, event: ev.SwitchedOff, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is None:
+            return
+        residency.enabled = False
+        if residency.state in {S.ABSENT, S.FAILED}:
+            self._move(residency, T.DISABLE, now, "a person switched it off")
+        elif not residency.spec.is_loadable:
+            self._move(residency, T.VANISHED, now, "a person switched it off")
+            self._move(residency, T.DISABLE, now, "a person switched it off")
+        else:
+            self._leave(residency, Leaving.DISABLE, now)
+        if (refusal := self._why_not(residency, now, now)) is not None:
+            self._refuse_all(residency, refusal, now)
+
+    def _on_switched_on(self, event: ev.SwitchedOn, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is None:
+            return
+        residency.enabled = True
+        self._forgive(residency)
+        if residency.leaving is Leaving.DISABLE:
+            residency.leaving = Leaving.ASKED
+        if residency.state is S.DISABLED:
+            self._move(residency, T.ENABLE, now, "a person switched it on")
+        self._is_unsettled = True
+
+    def _on_reset_asked(self, event: ev.ResetAsked, now: float) -> None:
+        residency = self.residencies.get(event.model)
+        if residency is None:
+            return
+        if residency.state is S.FAILED:
+            self._forgive(residency)
+            self._move(residency, T.RESET, now, "a person reset it")
+        elif residency.state is S.DISABLED and residency.failures:
+            self._on_switched_on(ev.SwitchedOn(event.model), now)
+
+    @staticmethod
+    def _forgive(residency: Residency) -> None:
+        residency.failures = residency.bad_answers = 0
+        residency.cause, residency.message, residency.retry_at = None, "", None
+
+    def _on_observed(self, event: ev.Observed, now: float) -> None:
+        """Compare an engine's residents with ours.
+
+        1. Gone though we thought it was there: absent.
+        2. There though we thought it was not, and it fits: ours, with no reload.
+        3. There, but there is no room to book it or it is switched off: unload it.
+        """
+        for model in sorted(event.covers):
+            residency = self.residencies.get(model)
+            if residency is None or not residency.spec.is_loadable:
+                continue
+            if model not in event.residents:
+                if residency.state in {S.READY, S.DRAINING} or (
+                    residency.state is S.ASLEEP and not residency.is_settling
+                ):
+                    self._move(residency, T.VANISHED, now, "its engine does not hold it any more")  # 1
+            elif residency.state is S.ABSENT:
+                ledger = self._ledger(residency)
+                need = max(residency.need, event.residents[model])
+                if residency.enabled and ledger.fits(need):  # 2
+                    ledger.reserve(model, need)
+                    residency.last_used = now
+                    self._move(residency, T.APPEARED, now, f"{size_text(need)} booked")
+                else:  # 3
+                    self._move(residency, T.STRAY, now, f"needs {size_text(need)}, {size_text(ledger.free)} are free")
+                    self._out.append(StartUnload(model))
+
+    def _on_tick(self, event: ev.Tick, now: float) -> None:  # noqa: ARG002  # handlers share one shape
+        for waiter in self.waiting.expired(now):
+            self.waiting.pop(waiter.request)
+            residency = self.residencies[waiter.model]
+            waited = now - waiter.arrived
+            words = f"{waiter.model} was not ready within {waited:.0f} s ({residency.progress_text.lower()})"
+            error = ModelLoading(words, model=waiter.model, retry_after_s=_remaining(residency, now))
+            self._out.append(Refuse(waiter.request, error))
+            self._tell(residency, now, f"{waiter.request} passed its deadline")
+        for residency in self.residencies.values():
+            if residency.state is S.FAILED and residency.retry_at is not None and residency.retry_at <= now:
+                residency.on_probation = True
+                self._move(residency, T.COOLED, now, "one probe is let through")
+            elif residency.state is S.LOADING and now - residency.since >= self._load_timeout_s:
+                self._abort(residency, now, f"it took longer than {self._load_timeout_s:.0f} s")
+        self._is_unsettled = True
+
+    # Settling: after every event that may let something else happen -----------------------------------------
+
+    def _settle(self, now: float) -> None:
+        """Bring everything to rest.
+
+        1. Models that left the catalog, or that were switched off, and are out of memory: gone, or DISABLED.
+        2. Remote models whose rest is over: ready again.
+        3. Models nobody's room depends on any more are not driven out; models unused for their TTL leave.
+        4. Room is made for what is waited for; what has room is loaded.
+        5. Drained models leave.
+        6. Whoever can be served is served.
+        """
+        while self._is_unsettled:
+            self._is_unsettled = False
+            for residency in list(self.residencies.values()):
+                self._settle_one(residency, now)
+            self._make_room(now)
+            for residency in self.residencies.values():
+                if residency.state is S.DRAINING and residency.in_flight == 0:
+                    self._depart(residency, now)
+            for model in self.waiting.models():
+                self._serve(self.residencies[model], now)
+        self.alarm = self._next_alarm(now)
+
+    def _settle_one(self, residency: Residency, now: float) -> None:
+        state, spec = residency.state, residency.spec
+        if state in {S.ABSENT, S.FAILED, S.DISABLED} and residency.leaving is Leaving.FORGOTTEN:  # 1
+            del self.residencies[spec.id]
+        elif state is S.ABSENT and not residency.enabled:
+            residency.leaving = None
+            self._move(residency, T.DISABLE, now, "switched off")
+        elif state is S.ABSENT and not spec.is_loadable:  # 2
+            self._move(residency, T.APPEARED, now, "its rest is over")
+        elif state is S.DRAINING and residency.leaving is Leaving.ROOM and not self._is_room_needed(residency):  # 3
+            residency.leaving = None
+            self._move(residency, T.REVIVED, now, "nobody needs its room any more")
+        elif (
+            state is S.READY
+            and spec.is_loadable
+            and spec.ttl_s is not None
+            and not residency.pinned
+            and residency.in_flight == 0
+            and not self.waiting.count(spec.id)
+            and now - residency.last_used >= spec.ttl_s
+            and residency.unload_again_at <= now
+        ):
+            self._dismiss(residency, Leaving.TTL, now)
+
+    def _is_room_needed(self, leaver: Residency) -> bool:
+        if leaver.pinned:
+            return False
+        ledger = self._ledger(leaver)
+        coming = sum(
+            ledger.holds(r.spec.id)
+            for r in self.residencies.values()
+            if r.spec.device == ledger.device and (r.state is S.UNLOADING or r.is_settling)
+        )
+        needs = 0
+        for model in self.waiting.models():
+            other = self.residencies[model]
+            if other.spec.device == ledger.device and other.spec.is_loadable and other.state in {S.ABSENT, S.ASLEEP}:
+                if other.wants_empty_device:
+                    return True
+                needs += other.need
+        return needs > ledger.free + coming
+
+    def _make_room(self, now: float) -> None:
+        for decision in self._room.decide(self.waiting, self.residencies, self.ledgers, now):
+            residency = self.residencies[decision.model]
+            match decision:
+                case Load():
+                    self._begin_load(residency, now)
+                case Evict(victims=victims):
+                    residency.evicted = (*residency.evicted, *(v for v in victims if v not in residency.evicted))
+                    self._tell(residency, now, f"makes room by evicting {', '.join(victims)}")
+                    for victim in victims:
+                        self._evict(self.residencies[victim], residency, now)
+                    self.waiting.count_swap((*victims, decision.model))
+                case NeverFits(reason=reason):
+                    self._refuse_all(residency, NoFit(f"no room: {reason}", model=decision.model), now)
+
+    def _evict(self, victim: Residency, winner: Residency, now: float) -> None:
+        winner.bytes_evicted += self._ledger(victim).holds(victim.spec.id)
+        victim.leaving = Leaving.ROOM
+        self._move(victim, T.CHOSEN, now, f"{winner.spec.id} needs its room")
+
+    def _begin_load(self, residency: Residency, now: float) -> None:
+        ledger, model = self._ledger(residency), residency.spec.id
+        was_asleep = residency.state is S.ASLEEP
+        ledger.reserve(model, residency.need)
+        residency.wants_empty_device = False
+        residency.stage, residency.fraction = "starting", None
+        books = f"{size_text(residency.need)} booked, {size_text(ledger.free)} left of {size_text(ledger.budget)}"
+        self._move(residency, T.ROOM_MADE, now, books)
+        self._out.append(Wake(model) if was_asleep else StartLoad(model, residency.evicted))
+
+    def _depart(self, residency: Residency, now: float) -> None:
+        model = residency.spec.id
+        if residency.can_sleep and residency.leaving in {Leaving.ROOM, Leaving.TTL}:
+            residency.is_settling = True
+            self._move(residency, T.DRAINED_TO_SLEEP, now)
+            self._out.append(Sleep(model))
+        else:
+            self._move(residency, T.DRAINED, now)
+            self._out.append(StartUnload(model))
+
+    def _serve(self, residency: Residency, now: float) -> None:
+        if residency.state is not S.READY:
+            return
+        served = False
+        while residency.has_free_slot and (waiter := self.waiting.head(residency.spec.id)) is not None:
+            self.waiting.pop(waiter.request)
+            self._grant(waiter.request, residency, now)
+            served = True
+        if served:
+            self._announce_queue(residency)
+
+    def _refuse_all(self, residency: Residency, error: BatutaError, now: float) -> None:
+        waiters = self.waiting.of(residency.spec.id)
+        for waiter in waiters:
+            self.waiting.pop(waiter.request)
+            self._out.append(Refuse(waiter.request, error))
+        if waiters:
+            self._tell(residency, now, f"{len(waiters)} refused: {error.message}")
+            self._announce_queue(residency)
+            self._is_unsettled = True
+
+    def _next_alarm(self, now: float) -> float | None:
+        """Return the next moment at which a Tick would change something."""
+        times = [self.waiting.next_deadline()]
+        for model in self.waiting.models():
+            residency, head = self.residencies[model], self.waiting.head(model)
+            if residency.state in {S.ABSENT, S.ASLEEP} and head is not None and head.due > now:
+                times.append(head.due)
+        for residency in self.residencies.values():
+            if residency.state is S.FAILED:
+                times.append(residency.retry_at)
+            elif residency.state is S.LOADING and not residency.is_aborting:
+                times.append(residency.since + self._load_timeout_s)
+            elif residency.state is S.READY and residency.spec.is_loadable:
+                if residency.unload_again_at > now:
+                    times.append(residency.unload_again_at)
+                elif residency.spec.ttl_s is not None and not residency.pinned and residency.in_flight == 0:
+                    times.append(residency.last_used + residency.spec.ttl_s)
+        return min((t for t in times if t is not None), default=None)
+
+    # The one way to change a state --------------------------------------------------------------------------
+
+    def _move(self, residency: Residency, trigger: Trigger, now: float, detail: str = "") -> None:
+        old = residency.state
+        new = TRANSITIONS[old, trigger]
+        residency.state, residency.since = new, now
+        if new is not S.LOADING:
+            residency.stage = residency.fraction = None
+            residency.is_aborting = False
+        if new in {S.ABSENT, S.FAILED, S.DISABLED}:
+            residency.epoch += 1
+            residency.in_flight = 0
+            residency.is_settling = False
+            self._release(residency, now)
+            if residency.leaving is not Leaving.FORGOTTEN:
+                residency.leaving = None
+        reason = f"{trigger.value}: {detail}" if detail else trigger.value
+        residency.story.append(StoryLine(now, reason, old, new))
+        cause = residency.cause.value if residency.cause and new in {S.FAILED, S.DISABLED} else None
+        message = residency.message if cause else None
+        self._announce(ModelStateChanged(residency.spec.id, old.value, new.value, reason, cause, message))
+        if S.LOADING in {old, new}:
+            self._announce_memory(residency)
+        self._is_unsettled = True
+
+    def _release(self, residency: Residency, now: float) -> None:
+        freed = self._ledger(residency).release(residency.spec.id)
+        if freed:
+            self._tell(residency, now, f"{size_text(freed)} given back")
+            self._announce_memory(residency)
+
+    def _ledger(self, residency: Residency) -> MemoryLedger:
+        return self.ledgers[residency.spec.device]
+
+    def _tell(self, residency: Residency, now: float, text: str) -> None:
+        residency.story.append(StoryLine(now, text))
+
+    def _announce(self, fact: Fact) -> None:
+        self._out.append(Announce(fact))
+
+    def _announce_queue(self, residency: Residency) -> None:
+        model = residency.spec.id
+        self._announce(QueueChanged(model, self.waiting.count(model), residency.in_flight))
+
+    def _announce_memory(self, residency: Residency) -> None:
+        ledger = self._ledger(residency)
+        self._announce(MemoryChanged(ledger.device, ledger.budget, ledger.reserved, ledger.held))
+
+    # Views --------------------------------------------------------------------------------------------------
+
+    def story(self, model: str) -> list[StoryLine]:
+        """Return the model's causal log, oldest first; empty for an unknown model."""
+        residency = self.residencies.get(model)
+        return list(residency.story) if residency else []
+
+    def plan(self, model: str, now: float) -> LoadPlan:
+        """Say whether the model would fit and what would go. Raises KeyError for an unknown model."""
+        residency = self.residencies[model]
+        return self._room.plan(residency, self._ledger(residency), self.waiting, self.residencies, now)
+
+    def view(self, model: str, now: float) -> ResidencyView:
+        """Return one model's view. Raises KeyError for an unknown model."""
+        r = self.residencies[model]
+        positions = self.waiting.models()
+        return ResidencyView(
+            model_id=model,
+            state=r.state,
+            since=r.since,
+            stage=self._stage(r),
+            progress=r.fraction,
+            elapsed_s=now - (r.room_wanted_at if r.room_wanted_at and r.state is S.ABSENT else r.since),
+            remaining_s=_remaining(r, now),
+            reserved=self._ledger(r).holds(model),
+            in_flight=r.in_flight,
+            waiting=self.waiting.count(model),
+            last_used=r.last_used if r.was_used else None,
+            failures=r.failures,
+            cause=r.cause if r.state in {S.FAILED, S.DISABLED} else None,
+            message=r.message if r.state in {S.FAILED, S.DISABLED} else "",
+            retry_at=r.retry_at if r.state is S.FAILED else None,
+            load_seconds=r.typical_load_s,
+            loads=r.loads,
+            pinned=r.pinned,
+            queue_position=positions.index(model) + 1 if model in positions else None,
+        )
+
+    def _stage(self, residency: Residency) -> str | None:
+        if residency.state is S.LOADING:
+            return residency.stage
+        if residency.state in {S.ABSENT, S.ASLEEP} and self.waiting.count(residency.spec.id):
+            return "evicting" if residency.evicted else "queued"
+        return None
+
+    def snapshot(self, now: float) -> Snapshot:
+        """Return everything, as it is now."""
+        devices = {d: DeviceView(d, book.budget, book.reserved, book.held) for d, book in self.ledgers.items()}
+        return Snapshot(now, {model: self.view(model, now) for model in self.residencies}, devices)
+
+    def __repr__(self) -> str:
+        books = ", ".join(f"{gib(b.reserved)}/{gib(b.budget)} GiB" for b in self.ledgers.values())
+        models = ", ".join(f"{m} {r.progress_text}" for m, r in self.residencies.items())
+        return f"<Lifecycle {books}, {models}>"
+
+
+def _remaining(residency: Residency, now: float) -> float | None:
+    """Guess how long a load still takes, in seconds, from its progress or from earlier loads."""
+    if residency.state is not S.LOADING:
+        return None
+    elapsed = now - residency.since
+    if residency.fraction and residency.fraction > 0.05:
+        return max(0.0, elapsed / residency.fraction - elapsed)
+    typical = residency.typical_load_s
+    return None if typical is None else max(0.0, typical - elapsed)

@@ -1,0 +1,157 @@
+"""One model's place in memory: the mutable record, and the frozen views others get of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import median
+
+from batuta.catalog.entities import ModelSpec
+from batuta.errors import Cause
+from batuta.lifecycle.states import ModelState
+
+STORY_LINES = 200  # some hours of a busy model; 200 lines of 200 bytes are 40 kB
+
+
+class Leaving(StrEnum):
+    """Why a model is on its way out."""
+
+    ROOM = "room is needed"
+    TTL = "not used for its keep-alive time"
+    ASKED = "a person asked"
+    DISABLE = "a person switched it off"
+    SICK = "too many bad answers"
+    FORGOTTEN = "not in the catalog any more"
+
+
+@dataclass(frozen=True, slots=True)
+class StoryLine:
+    """One line of a model's causal log. `at`: monotonic seconds."""
+
+    at: float
+    text: str
+    old: ModelState | None = None
+    new: ModelState | None = None
+
+
+@dataclass(slots=True)
+class Residency:
+    """A model's residency. Only `Lifecycle` changes it."""
+
+    spec: ModelSpec
+    can_sleep: bool = False
+    state: ModelState = ModelState.ABSENT
+    since: float = 0.0
+    pinned: bool = False
+    enabled: bool = True
+    epoch: int = 0  # counts residencies: a lease of an earlier one is not in flight any more
+    in_flight: int = 0
+    last_used: float = 0.0
+    was_used: bool = False
+    failures: int = 0
+    bad_answers: int = 0
+    cause: Cause | None = None
+    message: str = ""
+    retry_at: float | None = None
+    on_probation: bool = False
+    leaving: Leaving | None = None
+    stage: str | None = None
+    fraction: float | None = None
+    evicted: tuple[str, ...] = ()
+    bytes_evicted: int = 0
+    room_wanted_at: float | None = None
+    wants_empty_device: bool = False  # out of memory once: everything unpinned leaves, then one retry
+    was_retried: bool = False
+    is_settling: bool = False  # a Sleep is under way
+    is_aborting: bool = False  # an AbortLoad is under way
+    unload_again_at: float = 0.0
+    learned_bytes: int = 0
+    load_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=5))
+    loads: int = 0
+    story: deque[StoryLine] = field(default_factory=lambda: deque(maxlen=STORY_LINES))
+
+    @property
+    def need(self) -> int:
+        """Bytes to book: the estimate, or what was seen if that was more."""
+        return max(self.spec.need_bytes, self.learned_bytes) if self.spec.is_loadable else 0
+
+    @property
+    def typical_load_s(self) -> float | None:
+        """Median of the last loads in seconds; None before the first."""
+        return median(self.load_seconds) if self.load_seconds else None
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Say whether one more request may be answered; on probation one at a time."""
+        if self.on_probation:
+            return self.in_flight == 0
+        return self.spec.slots == 0 or self.in_flight < self.spec.slots
+
+    @property
+    def progress_text(self) -> str:
+        """Return `LOADING 41 %`-like words for a status line."""
+        if self.state is ModelState.LOADING and self.fraction is not None:
+            return f"{self.state.name} {self.fraction:.0%}"
+        if self.in_flight:
+            return f"{self.state.name} {self.in_flight} in flight"
+        return self.state.name
+
+
+@dataclass(frozen=True, slots=True)
+class ResidencyView:
+    """What others may know of a residency. Times are monotonic seconds."""
+
+    model_id: str
+    state: ModelState
+    since: float
+    stage: str | None
+    progress: float | None
+    elapsed_s: float
+    remaining_s: float | None
+    reserved: int
+    in_flight: int
+    waiting: int
+    last_used: float | None
+    failures: int
+    cause: Cause | None
+    message: str
+    retry_at: float | None
+    load_seconds: float | None
+    loads: int
+    pinned: bool
+    queue_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A ledger's books in bytes."""
+
+    id: str
+    budget: int
+    reserved: int
+    held: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole lifecycle at one moment (`now`: monotonic seconds)."""
+
+    now: float
+    models: Mapping[str, ResidencyView]
+    devices: Mapping[str, DeviceView]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """Whether a model would fit, and what it would cost. `fits`: now | after_evicting | never. Bytes, seconds."""
+
+    model: str
+    fits: str
+    evict: tuple[str, ...]
+    need: int
+    free: int
+    budget: int
+    seconds: float | None
+    reason: str

@@ -1,0 +1,217 @@
+"""Decides which waiting model is loaded next and who has to leave for it. Pure: it reads, it changes nothing.
+
+For each model that somebody waits for, the one due first first:
+
+1. It is larger than the device's whole budget, or pinned models leave too little: it never fits, refuse.
+2. After an out-of-memory it wants the device empty: everything unpinned leaves, then it is tried once more.
+3. Nothing is loading on the device and it fits into what is free: load it.
+4. It fits once the models that are already leaving have left, or another load is under way: wait.
+5. It fits if idle models leave: they leave.
+6. It fits if busy models leave too, and its waiter is overdue: they are closed to new requests and drained.
+7. It would fit so, but the waiter is not overdue yet: wait.
+
+What an earlier model in the queue waits for is set aside, so that a later, smaller one cannot take it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from batuta.lifecycle.eviction import Candidate, EvictionPolicy
+from batuta.lifecycle.ledger import MemoryLedger, size_text
+from batuta.lifecycle.queueing import QueuePolicy, WaitingRoom
+from batuta.lifecycle.residency import LoadPlan, Residency
+from batuta.lifecycle.states import ModelState
+
+S = ModelState
+LEAVING = frozenset({S.DRAINING, S.UNLOADING})
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load this model now: its room is free."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """These models have to leave so that `model` can come."""
+
+    model: str
+    victims: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeverFits:
+    """The model cannot be held; `reason` has the figures."""
+
+    model: str
+    reason: str
+
+
+Decision = Load | Evict | NeverFits
+
+
+@dataclass(slots=True)
+class _Books:
+    """One device during one round of decisions, in bytes."""
+
+    free: int
+    coming: int
+    is_loading: bool
+    spoken_for: set[str] = field(default_factory=set)
+
+    def set_aside(self, need: int) -> None:
+        """Keep `need` for an earlier model: first of what is coming, then of what is free."""
+        from_coming = min(self.coming, need)
+        self.coming -= from_coming
+        self.free = max(0, self.free - (need - from_coming))
+
+
+class RoomMaker:
+    """Applies the rules above to the residencies."""
+
+    def __init__(self, eviction: EvictionPolicy, queue: QueuePolicy) -> None:
+        self._eviction = eviction
+        self._queue = queue
+
+    def decide(
+        self,
+        waiting: WaitingRoom,
+        residencies: Mapping[str, Residency],
+        ledgers: Mapping[str, MemoryLedger],
+        now: float,
+    ) -> list[Decision]:
+        """Return what to do now, in order. Each decision is about another model."""
+        decisions: list[Decision] = []
+        books: dict[str, _Books] = {}
+        for model in waiting.models():
+            residency = residencies[model]
+            if residency.state not in {S.ABSENT, S.ASLEEP} or residency.is_settling:
+                continue
+            ledger = ledgers[residency.spec.device]
+            page = books.get(ledger.device)
+            if page is None:
+                page = books[ledger.device] = self._open(ledger, residencies.values())
+            decision = self._one(residency, ledger, page, waiting, residencies, now)
+            if decision is not None:
+                decisions.append(decision)
+        return decisions
+
+    def _open(self, ledger: MemoryLedger, residencies: Iterable[Residency]) -> _Books:
+        here = [r for r in residencies if r.spec.device == ledger.device]
+        coming = sum(ledger.holds(r.spec.id) for r in here if r.state in LEAVING or r.is_settling)
+        return _Books(ledger.free, coming, any(r.state is S.LOADING for r in here))
+
+    def _one(
+        self,
+        residency: Residency,
+        ledger: MemoryLedger,
+        page: _Books,
+        waiting: WaitingRoom,
+        residencies: Mapping[str, Residency],
+        now: float,
+    ) -> Decision | None:
+        model, need = residency.spec.id, residency.need
+        candidates = self._candidates(ledger, residencies.values(), waiting, now, spare=page.spoken_for)
+        if reason := self._never(residency, ledger, residencies.values()):  # 1
+            return NeverFits(model, reason)
+        if residency.wants_empty_device and (others := tuple(c.model for c in candidates)):  # 2
+            page.set_aside(need)
+            page.spoken_for.update(others)
+            return Evict(model, others)
+        if residency.wants_empty_device and page.coming:
+            page.set_aside(need)
+            return None
+        if need <= page.free and not page.is_loading:  # 3
+            page.free -= need
+            page.is_loading = True
+            return Load(model)
+        if need <= page.free + page.coming or page.is_loading:  # 4
+            page.set_aside(need)
+            return None
+        missing = need - page.free - page.coming
+        idle = [c for c in candidates if not c.is_busy]
+        head = waiting.head(model)
+        victims = self._eviction.victims(missing, idle, now)  # 5
+        acts = victims is not None
+        if victims is None:
+            victims = self._eviction.victims(missing, candidates, now)  # 6, 7
+            acts = head is not None and self._queue.is_overdue(head, now)
+        if victims is None:  # what it needs is loading, or held by models others already wait to replace
+            page.set_aside(need)
+            return None
+        page.coming += sum(ledger.holds(v) for v in victims)
+        page.spoken_for.update(victims)
+        page.set_aside(need)
+        return Evict(model, victims) if acts else None
+
+    def _candidates(
+        self,
+        ledger: MemoryLedger,
+        residencies: Iterable[Residency],
+        waiting: WaitingRoom,
+        now: float,
+        *,
+        spare: set[str] | None = None,
+    ) -> list[Candidate]:
+        return [
+            Candidate(
+                model=r.spec.id,
+                held=ledger.holds(r.spec.id),
+                last_used=r.last_used,
+                load_seconds=r.typical_load_s or 0.0,
+                is_busy=r.in_flight > 0 or waiting.count(r.spec.id) > 0,
+            )
+            for r in residencies
+            if r.state is S.READY
+            and not r.pinned
+            and r.spec.id in ledger
+            and r.unload_again_at <= now
+            and (spare is None or r.spec.id not in spare)
+        ]
+
+    @staticmethod
+    def _never(residency: Residency, ledger: MemoryLedger, residencies: Iterable[Residency]) -> str | None:
+        need, model = residency.need, residency.spec.id
+        if need > ledger.budget:
+            return f"{model} needs {size_text(need)}, the budget of {ledger.device} is {size_text(ledger.budget)}"
+        pinned = [r.spec.id for r in residencies if r.pinned and r.spec.id in ledger and r.spec.id != model]
+        held = sum(ledger.holds(p) for p in pinned)
+        if need > ledger.budget - held:
+            names = ", ".join(sorted(pinned))
+            return (
+                f"{model} needs {size_text(need)}, and of the {size_text(ledger.budget)} of {ledger.device} "
+                f"{size_text(held)} are pinned by {names}"
+            )
+        return None
+
+    def plan(
+        self,
+        residency: Residency,
+        ledger: MemoryLedger,
+        waiting: WaitingRoom,
+        residencies: Mapping[str, Residency],
+        now: float,
+    ) -> LoadPlan:
+        """Answer `would it fit, what would go` without doing anything."""
+        model, need, seconds = residency.spec.id, residency.need, residency.typical_load_s
+
+        def answer(fits: str, reason: str, evict: tuple[str, ...] = ()) -> LoadPlan:
+            return LoadPlan(model, fits, evict, need, ledger.free, ledger.budget, seconds, reason)
+
+        if not residency.spec.is_loadable:
+            return answer("now", "it is not loaded here")
+        if residency.state in {S.READY, S.LOADING}:
+            return answer("now", f"it is {residency.state.value}")
+        if reason := self._never(residency, ledger, residencies.values()):
+            return answer("never", reason)
+        if need <= ledger.free:
+            return answer("now", f"{size_text(ledger.free)} are free")
+        candidates = self._candidates(ledger, residencies.values(), waiting, now)
+        victims = self._eviction.victims(need - ledger.free, candidates, now)
+        if victims is None:
+            return answer("after_evicting", "models that are loading or leaving have to finish first")
+        return answer("after_evicting", f"{', '.join(victims)} would be evicted", victims)

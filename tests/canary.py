@@ -1,0 +1,50 @@
+"""Fake keys that are in the environment of the whole test run, and the search for them in what the run leaves.
+
+A key that shows up in captured output or in a file of a test's folder has leaked.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+
+KEYS: dict[str, str] = {
+    "OPENAI_API_KEY": "sk-test-not-a-key-openai-c4n4ry",
+    "ANTHROPIC_API_KEY": "sk-test-not-a-key-anthropic-c4n4ry",
+}
+LARGEST = 4 * 1024 * 1024  # bytes of a file that are read: logs, databases and status files are smaller
+SKIPPED = {".gguf", ".safetensors", ".whl"}
+
+
+def _forms(key: str) -> Iterable[bytes]:
+    raw = key.encode()
+    yield raw
+    yield raw.hex().encode()
+    # The middle of the base64 form is the same wherever the key starts in a longer text, for one of three offsets.
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + raw)
+        yield encoded[4 if offset else 0 : -4]
+
+
+NEEDLES: tuple[tuple[str, bytes], ...] = tuple((name, form) for name, key in KEYS.items() for form in _forms(key))
+
+
+def names_in(data: bytes) -> set[str]:
+    """Return the names of the fake keys that `data` shows in plain, hexadecimal or base64 form."""
+    return {name for name, needle in NEEDLES if needle in data}
+
+
+def leaks_below(folder: Path) -> list[str]:
+    """Return `file: key name` for every file under `folder` that shows a fake key."""
+    leaks = []
+    for path in folder.rglob("*"):
+        if path.suffix in SKIPPED or path.is_symlink() or not path.is_file():
+            continue
+        try:
+            with path.open("rb") as file:
+                data = file.read(LARGEST)
+        except OSError:  # unreadable by intention of the test that made it
+            continue
+        leaks += [f"{path}: {name}" for name in sorted(names_in(data))]
+    return leaks
