@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import httptools
 
@@ -34,6 +34,7 @@ class Job:
         body: the JSON body, sent as it is.
         frames: SSE events a whole answer has, the end marker included; 0: the answer is plain JSON.
         text: what a whole answer says; empty: not checked.
+        stagger_s: seconds over which the connections begin, so that paced streams are not all in step.
         watch: name -> process id; the CPU of these trees is measured over the window.
     """
 
@@ -45,6 +46,7 @@ class Job:
     duration_s: float
     frames: int = 0
     text: str = ""
+    stagger_s: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
     watch: Mapping[str, int] = field(default_factory=dict)
 
@@ -123,8 +125,7 @@ class _Connection(asyncio.Protocol):
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's classes
         self._parser = httptools.HttpResponseParser(self)
         self._ask()
 
@@ -223,8 +224,9 @@ def read_text(body: bytes, *, is_stream: bool) -> str:
     )
 
 
-async def _keep_connected(run: _Run, connections: set[_Connection]) -> None:
+async def _keep_connected(run: _Run, connections: set[_Connection], delay_s: float) -> None:
     loop = asyncio.get_running_loop()
+    await asyncio.sleep(delay_s)
     while run.is_open:
         try:
             _, connection = await loop.create_connection(lambda: _Connection(run), "127.0.0.1", run.job.port)
@@ -244,8 +246,8 @@ async def measure(job: Job, meter: Meter | None = None) -> Outcome:
     run = _Run(job)
     connections: set[_Connection] = set()
     async with asyncio.TaskGroup() as group:
-        for _ in range(job.connections):
-            group.create_task(_keep_connected(run, connections))
+        for index in range(job.connections):
+            group.create_task(_keep_connected(run, connections, job.stagger_s * index / job.connections))
         await asyncio.sleep(job.warmup_s)
         if meter:
             meter.start()

@@ -14,7 +14,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httptools
 
@@ -95,9 +95,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._write: Callable[[bytes], None] = transport.write
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's classes
+        self._write: Callable[[bytes], None] = self._transport.write
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         if self._next is not None:

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import sys
+from typing import cast
 
 from bench.mock import new_loop, port_of
 
@@ -37,8 +38,7 @@ class _Client(asyncio.Protocol):
         self._is_gone = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's classes
         self._opening = self._loop.create_task(self._open())
 
     async def _open(self) -> None:

@@ -125,7 +125,7 @@ def licence_of(name: str, rules: dict[str, Any]) -> str | None:
         metadata = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-    said = metadata["License-Expression"] or metadata["License"] or ""
+    said = str((metadata.get_all("License-Expression") or metadata.get_all("License") or [""])[0])
     if not said or "\n" in said:
         marks = [text.split("::")[-1].strip() for text in metadata.get_all("Classifier") or [] if "License ::" in text]
         said = " OR ".join(str(rules["spelling"].get(mark, mark)) for mark in marks)
@@ -234,7 +234,7 @@ def check_vendored(root: Path) -> Iterator[str]:
             yield f"VENDORED.toml: {entry.get('file', entry)} lacks {', '.join(sorted(missing))}"
             continue
         path = static / entry["file"]
-        listed.add(entry["file"])
+        listed |= {entry["file"], entry.get("licence_file", entry["file"])}
         if not path.is_file():
             yield f"VENDORED.toml lists {entry['file']}, which is not there"
         elif hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:

@@ -37,7 +37,7 @@ A message says what happened, to which model, what Batuta did about it and what 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class Culprit(StrEnum):
@@ -105,6 +105,12 @@ class BatutaError(Exception):
     def status(self) -> int:
         """HTTP status the error is answered with."""
         return self.http_status
+
+    def again(self) -> Self:
+        """Return an equal error with a traceback of its own, for another caller to be told the same."""
+        twin = type(self).__new__(type(self), *self.args)
+        twin.__dict__.update(self.__dict__)
+        return twin
 
 
 class CallerError(BatutaError):

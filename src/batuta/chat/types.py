@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 
 class FinishReason(StrEnum):
     """Why a model stopped, in OpenAI's words (the common ones of all dialects)."""
@@ -94,7 +96,10 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The next piece of an answer. Empty fields say nothing; `finish` ends the answer, `usage` may follow it."""
+    """The next piece of an answer. Empty fields say nothing; `finish` ends the answer, `usage` may follow it.
+
+    `extra` keeps what a backend's message carries beside these fields, as it came.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -102,3 +107,4 @@ class Delta:
     usage: Usage | None = None
     finish: FinishReason | None = None
     model: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -124,7 +124,7 @@ class Engine(Protocol):
         """Return what the backend says it has. Raises ProviderError when it cannot be asked."""
         ...
 
-    def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncIterator[Delta]:
+    def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Yield the answer. Raises before the first delta, or StreamBroken after it."""
         ...
 
@@ -146,6 +146,10 @@ class PassThroughEngine(Engine, Protocol):
     """An engine whose wire dialect can be passed through without decoding each delta."""
 
     dialect: str
+
+    def wire_name(self, spec: ModelSpec) -> str:
+        """Return the model's name in a request body to this engine."""
+        ...
 
     async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
         """Send the call; return once the head of a 200 answer is there. Raises typed errors for the rest."""

@@ -37,7 +37,12 @@ class EvictionPolicy(Protocol):
 class LeastRecentlyUsed:
     """The simple rule: idle before busy, oldest use first, and nobody leaves who need not."""
 
-    def victims(self, need: int, candidates: Sequence[Candidate], now: float) -> tuple[str, ...] | None:
+    def victims(
+        self,
+        need: int,
+        candidates: Sequence[Candidate],
+        now: float,  # noqa: ARG002  # policies that weigh reuse need it
+    ) -> tuple[str, ...] | None:
         """Return victims in the order in which they should leave.
 
         1. Take candidates, idle ones first, least recently used first, until the need is covered.

@@ -408,7 +408,7 @@ class Lifecycle:
         residency.enabled = False
         if residency.state in {S.ABSENT, S.FAILED}:
             self._move(residency, T.DISABLE, now, "a person switched it off")
-        elif not residency.spec.is_loadable:
+        elif residency.state is S.READY and not residency.spec.is_loadable:
             self._move(residency, T.VANISHED, now, "a person switched it off")
             self._move(residency, T.DISABLE, now, "a person switched it off")
         else:
@@ -495,20 +495,20 @@ class Lifecycle:
         1. Models that left the catalog, or that were switched off, and are out of memory: gone, or DISABLED.
         2. Remote models whose rest is over: ready again.
         3. Models nobody's room depends on any more are not driven out; models unused for their TTL leave.
-        4. Room is made for what is waited for; what has room is loaded.
-        5. Drained models leave.
-        6. Whoever can be served is served.
+        4. Whoever can be served is served: a model that has just been loaded is used before it is driven out.
+        5. Room is made for what is waited for; what has room is loaded.
+        6. Drained models leave.
         """
         while self._is_unsettled:
             self._is_unsettled = False
             for residency in list(self.residencies.values()):
                 self._settle_one(residency, now)
-            self._make_room(now)
-            for residency in self.residencies.values():
-                if residency.state is S.DRAINING and residency.in_flight == 0:
-                    self._depart(residency, now)
-            for model in self.waiting.models():
+            for model in self.waiting.models():  # 4
                 self._serve(self.residencies[model], now)
+            self._make_room(now)  # 5
+            for residency in self.residencies.values():
+                if residency.state is S.DRAINING and residency.in_flight == 0:  # 6
+                    self._depart(residency, now)
         self.alarm = self._next_alarm(now)
 
     def _settle_one(self, residency: Residency, now: float) -> None:

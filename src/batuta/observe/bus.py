@@ -33,6 +33,12 @@ class Subscription:
             await self._wake.wait()
         return self._facts.popleft()
 
+    def drain(self) -> list[Any]:
+        """Return the facts that are here already, without waiting."""
+        facts = list(self._facts)
+        self._facts.clear()
+        return facts
+
     async def __aiter__(self) -> AsyncIterator[Any]:
         while True:
             yield await self.get()

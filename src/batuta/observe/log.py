@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from batuta.errors import BadSettings
-from batuta.observe.redact import Concealed, Redactor, escape_control, escape_json
+from batuta.observe.redact import Redactor, escape_control, escape_json
 from batuta.settings import Settings
 
 FILE_NAME = "gateway.log"
@@ -29,7 +29,7 @@ KEEP = 3  # rotated files beside the current one
 _TAMED = ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "alembic", "py.warnings")
 _FIRST = ("timestamp", "level", "event", "logger", "request_id")
 _COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "warn": 30, "error": 40, "exception": 40, "critical": 50}
+MAX_TRACE = 200  # lines of a traceback, its end; endless recursion has thousands
 
 redactor = Redactor()
 """The process's own. Whoever learns of a secret tells it: `redactor.remember(secret)`."""
@@ -97,7 +97,10 @@ class Log:
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Redact `record` (its text under `event`) and write it. Never raises for a sink that is gone."""
-        clean = {name: redactor.field(name, value) for name, value in record.items()}
+        clean = {name: redactor.field(name, value) for name, value in record.items() if name != "exception"}
+        if trace := record.get("exception"):
+            # Line by line: a long traceback is worth its length, one endless line is not.
+            clean["exception"] = "\n".join(redactor.text(row) for row in str(trace).splitlines()[-MAX_TRACE:])
         if self._file is not None:
             self._file.write(json_line(clean))
         if self._terminal is not None:
@@ -200,8 +203,9 @@ def _stamp(_logger: Any, method: str, record: MutableMapping[str, Any]) -> Mutab
 def _trace(exc_info: Any) -> str | None:
     if not exc_info:
         return None
+    error: BaseException | None
     if isinstance(exc_info, BaseException):
-        error: BaseException | None = exc_info
+        error = exc_info
     elif isinstance(exc_info, tuple):
         error = exc_info[1]
     else:
@@ -262,6 +266,3 @@ class _Plain:
     @property
     def fingerprint(self) -> str:
         return ""
-
-
-_: type[Concealed] = _Plain

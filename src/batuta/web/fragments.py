@@ -141,7 +141,7 @@ def _order(row: ModelRow) -> tuple[int, str]:
 def model_row(view: View, words: Language, *, now: float) -> ModelRow:
     """Make one row from one model as `GET /manage/models` shows it."""
     status = status_of(view)
-    fraction = view.get("progress")
+    fraction, stage = view.get("progress"), view.get("stage")
     percent = None if fraction is None else max(0, min(100, int(fraction * 100)))
     is_external = bool(view.get("is_external"))
     is_memory_ours = not is_external and view.get("fits") is not None
@@ -152,7 +152,7 @@ def model_row(view: View, words: Language, *, now: float) -> ModelRow:
         provider=str(view.get("provider") or ""),
         status=status,
         state=_state_text(status, percent, words),
-        stage=words.say(STAGES[view["stage"]]) if view.get("stage") in STAGES else "",
+        stage=words.say(STAGES[stage]) if stage in STAGES else "",
         percent=percent if status == "loading" else None,
         seconds=_seconds_text(view, words) if status in {"loading", "queued"} else "",
         elapsed_s=view.get("elapsed_s"),
@@ -266,3 +266,22 @@ def device_row(view: View, words: Language) -> DeviceRow:
         free=words.size(max(0, budget - used)),
         segments=tuple(segments),
     )
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """What stands where a conversation will be. `is_empty`: no model anywhere, so the ways to get one are shown."""
+
+    is_empty: bool
+    folders: tuple[str, ...]
+    settings_file: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything on the page that changes by itself."""
+
+    panel: Panel
+    devices: tuple[DeviceRow, ...]
+    welcome: Welcome

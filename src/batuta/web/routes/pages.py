@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from batuta.chat import sse
 from batuta.errors import BadRequest
+from batuta.observe.bus import Subscription
+from batuta.settings import config_path
 from batuta.web import i18n
 from batuta.web.assets import Assets
+from batuta.web.fragments import Problem, Snapshot, View, Welcome, device_row, panel
 from batuta.web.i18n import Language
-from batuta.web.pagedata import PageData
-from batuta.web.render import SECURITY_HEADERS, Renderer
+from batuta.web.render import PAGE_HEADERS, Renderer, message
 from batuta.web.services import Services
 from batuta.web.toasts import Toast, still_fresh, toast
+from batuta.web.views import memory_view, model_views
 
 QUIET_S = 0.2  # facts that come together are shown together: at most five pictures a second
 YEAR_S = 365 * 24 * 3600
+THEMES = frozenset({"light", "dark"})
+Views = Callable[[Any], Iterable[View]]
 
 
 class LanguageChoice(BaseModel):
@@ -29,22 +36,116 @@ class LanguageChoice(BaseModel):
     language: str
 
 
-class KeyOffered(BaseModel):
-    """What a person typed on the sign-in page."""
+def router(services: Services, *, models: Views = model_views, memory: Views = memory_view) -> APIRouter:
+    """Build the routes of the pages.
 
-    key: str
-
-
-def router(services: Services) -> APIRouter:
-    """Build the routes of the pages."""
-    assets = Assets()
-    pages = Pages(services, assets)
+    Args:
+        services: what the pages show.
+        models: how the models are read from the services.
+        memory: how the devices are read from the services.
+    """
+    pages = _Pages(services, models=models, memory=memory)
     routes = APIRouter(include_in_schema=False)
     routes.add_api_route("/", pages.chat, methods=["GET"])
     routes.add_api_route("/ui/events", pages.events, methods=["GET"])
     routes.add_api_route("/ui/models", pages.models, methods=["GET"])
     routes.add_api_route("/ui/language", pages.set_language, methods=["POST"])
-    routes.add_api_route("/ui/sign-in", pages.sign_in, methods=["POST"])
     routes.add_api_route("/favicon.ico", pages.favicon, methods=["GET"])
     routes.add_api_route("/static/{path:path}", pages.static, methods=["GET", "HEAD"])
     return routes
+
+
+class _Pages:
+    def __init__(self, services: Services, *, models: Views, memory: Views) -> None:
+        self._services = services
+        self._models = models
+        self._memory = memory
+        self._assets = Assets()
+        self._renderer = Renderer(self._assets)
+
+    async def chat(self, request: Request) -> Response:
+        """`GET /`: the conversation, with the picture of this moment already in it."""
+        words = self._words(request)
+        theme = request.cookies.get("batuta_theme", "")
+        parts = self._renderer.fragments(words, self._snapshot(words))
+        html = self._renderer.page("chat.html", words, parts=parts, theme=theme if theme in THEMES else "")
+        return HTMLResponse(html, headers=dict(PAGE_HEADERS))
+
+    async def models(self, request: Request) -> Response:
+        """`GET /ui/models`: the same fragments as one message of the stream, for a browser that cannot hold it."""
+        words = self._words(request)
+        return HTMLResponse(message(self._renderer.fragments(words, self._snapshot(words))), headers=dict(PAGE_HEADERS))
+
+    async def events(self, request: Request) -> Response:
+        """`GET /ui/events`: a picture at once, then what changed of it; comments keep the line alive."""
+        return StreamingResponse(
+            self._pictures(self._words(request)),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+        )
+
+    async def set_language(self, choice: LanguageChoice) -> Response:
+        """`POST /ui/language`: remember the visitor's language in a cookie."""
+        if (code := i18n.match(choice.language)) is None:
+            known = ", ".join(name.replace("_", "-") for name in i18n.NAMES)
+            raise BadRequest(f"the pages are not written in {choice.language!r}; choose one of {known}")
+        response = Response(status_code=204)
+        response.set_cookie(i18n.COOKIE, code, max_age=YEAR_S, samesite="strict")
+        return response
+
+    async def favicon(self, request: Request) -> Response:
+        """`GET /favicon.ico`: the baton."""
+        return self._assets.respond(request, "icon.svg")
+
+    async def static(self, request: Request, path: str) -> Response:
+        """`GET /static/...`: one of the files that came with Batuta."""
+        return self._assets.respond(request, path)
+
+    def _words(self, request: Request) -> Language:
+        return i18n.choose(
+            cookie=request.cookies.get(i18n.COOKIE),
+            setting=self._services.settings.language,
+            accept=request.headers.get("accept-language"),
+        )
+
+    def _snapshot(self, words: Language) -> Snapshot:
+        services = self._services
+        problems = tuple(Problem(subject=str(what), reason=str(why)) for what, why in services.catalog.problems())
+        rows = panel(self._models(services), problems, words, now=services.clock.wall())
+        return Snapshot(
+            panel=rows,
+            devices=tuple(device_row(view, words) for view in self._memory(services)),
+            welcome=Welcome(
+                is_empty=rows.is_empty,
+                folders=tuple(str(folder) for folder in services.settings.model_roots),
+                settings_file=str(config_path(os.environ)),
+                problems=problems if rows.is_empty else (),
+            ),
+        )
+
+    async def _pictures(self, words: Language) -> AsyncIterator[bytes]:
+        clock = self._services.clock
+        shown: dict[str, str] = {}
+        notes: tuple[Toast, ...] = ()
+        with self._services.bus.subscribe() as box:
+            while True:
+                notes = still_fresh(notes, now=clock.monotonic())
+                picture = self._renderer.fragments(words, self._snapshot(words))
+                picture["toasts"] = self._renderer.toasts(words, notes)
+                changed = {name: html for name, html in picture.items() if shown.get(name) != html}
+                yield sse.encode(message(changed)) if changed else sse.comment("still here")
+                shown = picture
+                facts = await _next_facts(box, self._services)
+                notes += tuple(note for fact in facts if (note := toast(fact, words, now=clock.monotonic())))
+
+
+async def _next_facts(box: Subscription, services: Services) -> list[Any]:
+    """Wait for a fact, let its companions arrive, and return them; nothing when the line needs a sign of life."""
+    try:
+        async with asyncio.timeout(services.settings.edge.heartbeat_s):
+            facts = [await box.get()]
+    except TimeoutError:
+        return []
+    await services.clock.sleep(QUIET_S)
+    facts.extend(box.drain())
+    return facts

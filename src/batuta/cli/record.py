@@ -1,0 +1,54 @@
+"""Finds the running gateway by the record it leaves in the data folder. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from batuta.vault.secret import Secret
+
+FILE_NAME = "gateway.json"
+_CLOCK_SLACK = 2.0  # seconds: process start times are counted in ticks from a boot time that is rounded
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRecord:
+    """What a gateway writes about itself. `started`: wall seconds; `token`: opens its management API."""
+
+    pid: int
+    started: float
+    url: str
+    token: Secret | None
+
+
+def read_record(run_dir: Path) -> GatewayRecord | None:
+    """Return the record of the last gateway that started here; None when there is none that makes sense."""
+    try:
+        raw = json.loads((run_dir / FILE_NAME).read_text(encoding="utf-8"))
+        token = raw.get("token")
+        return GatewayRecord(
+            pid=int(raw["pid"]),
+            started=float(raw["started"]),
+            url=str(raw["url"]),
+            token=Secret(str(token)) if token else None,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def is_alive(record: GatewayRecord) -> bool:
+    """Whether the process that wrote the record still runs.
+
+    A process that began after the record was written only has the same number: the first one's was given away.
+    """
+    import psutil
+
+    if record.pid <= 0:
+        return False
+    try:
+        process = psutil.Process(record.pid)
+        is_running = process.status() != psutil.STATUS_ZOMBIE
+        return is_running and process.create_time() <= record.started + _CLOCK_SLACK
+    except psutil.Error:
+        return False

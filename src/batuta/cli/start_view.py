@@ -1,0 +1,256 @@
+"""Shows how Batuta starts: bars in a terminal, plain lines in a pipe, JSON lines for scripts.
+
+Each view is called with every fact, and falls silent once the gateway listens: nobody may read the pipe any more,
+and a full pipe would stop the gateway.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from batuta.cli.escapes import one_line
+from batuta.cli.terminal import console, duration, is_terminal, print_json_line
+from batuta.observe.events import Fact, Listening, LoaderChanged, LoadProgressed, ModelStateChanged, Starting
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+STEP_PERCENT = 25  # a pipe gets a line each quarter of a load
+_SETTLED = {"ready", "failed", "disabled", "asleep"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the start. `fraction` 0..1, None where nobody knows; `mark`: ` ` goes on, `+` done, `!` wrong."""
+
+    label: str
+    text: str
+    fraction: float | None = None
+    mark: str = " "
+
+
+@dataclass(slots=True)
+class StartState:
+    """What has been told of the start so far, in the order it was first told."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    url: str | None = None
+
+    def apply(self, fact: Fact) -> str | None:
+        """Take a fact in; return the key of the row that changed, None when none did."""
+        key, row = self._row(fact)
+        if row is not None:
+            self.rows[key] = row
+        return key if row is not None else None
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a model is still on its way."""
+        return any(key.startswith("model") and row.mark == " " for key, row in self.rows.items())
+
+    def _row(self, fact: Fact) -> tuple[str, Row | None]:
+        match fact:
+            case Starting():
+                return fact.step, Row(fact.step, one_line(fact.detail))
+            case LoaderChanged():
+                return "loader", _loader_row(fact)
+            case LoadProgressed():
+                return f"model {fact.model}", _progress_row(fact)
+            case ModelStateChanged():
+                key = f"model {fact.model}"
+                # A model that nobody asked for yet (discovered, switched off) is not part of the start.
+                return key, _state_row(fact) if key in self.rows or fact.new == "failed" else None
+            case Listening():
+                self.url = fact.url
+                return "gateway", Row("gateway", f"listening after {duration(fact.seconds)}", 1.0, "+")
+            case _:
+                return "", None
+
+
+def _loader_row(fact: LoaderChanged) -> Row:
+    text = {"up": "running", "starting": "starting", "down": "gone, starting again", "fatal": "given up"}
+    words = text.get(fact.state, fact.state)
+    if fact.pid:
+        words = f"{words} (pid {fact.pid})"
+    if fact.message:
+        words = f"{words}: {one_line(fact.message)}"
+    return Row("loader", words, 1.0 if fact.state == "up" else None, {"up": "+", "fatal": "!"}.get(fact.state, " "))
+
+
+def _progress_row(fact: LoadProgressed) -> Row:
+    text = fact.stage
+    if fact.fraction is not None:
+        text = f"{text} {fact.fraction * 100:.0f} %"
+    if fact.remaining_s:
+        text = f"{text}, {duration(fact.remaining_s)} left"
+    return Row(f"model {one_line(fact.model)}", text, fact.fraction)
+
+
+def _state_row(fact: ModelStateChanged) -> Row | None:
+    label = f"model {one_line(fact.model)}"
+    if fact.new in {"ready", "asleep"}:
+        return Row(label, "ready", 1.0, "+")
+    if fact.new in _SETTLED:
+        return Row(label, f"{fact.new}: {one_line(fact.message or fact.cause or fact.reason)}", None, "!")
+    return None
+
+
+def last_line(url: str) -> str:
+    """Return the line scripts wait for."""
+    return f"Batuta is listening on {url}"
+
+
+class View(Protocol):
+    """Takes facts as they happen; must be quick and must not raise."""
+
+    def __call__(self, fact: Fact) -> None:
+        """Show a fact."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class _Silencing:
+    """What the views share: a listener that a closed pipe cannot hurt, and that ends with the start."""
+
+    def __init__(self, on_listening: Callable[[str], None]) -> None:
+        self._on_listening = on_listening
+        self._state = StartState()
+        self._is_over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._is_over = True
+
+    def __call__(self, fact: Fact) -> None:
+        if self._is_over:
+            return
+        with suppress(OSError, ValueError):  # the reader is gone; the gateway goes on
+            self._show(fact)
+        if isinstance(fact, Listening):
+            self._on_listening(fact.url)
+            self._end()
+
+    def _end(self) -> None:
+        self._is_over = True
+
+    def _show(self, fact: Fact) -> None:
+        raise NotImplementedError
+
+
+class JsonView(_Silencing):
+    """One JSON object a line; the last is `listening`."""
+
+    _KINDS = (Starting, LoaderChanged, LoadProgressed, ModelStateChanged, Listening)
+
+    def _show(self, fact: Fact) -> None:
+        if isinstance(fact, self._KINDS):
+            print_json_line(fact.to_json())
+
+
+class PlainView(_Silencing):
+    """A line for each step and each quarter of a load; the last one is the line scripts wait for."""
+
+    def __init__(self, on_listening: Callable[[str], None]) -> None:
+        super().__init__(on_listening)
+        self._told: dict[str, tuple[str, int]] = {}
+
+    def _show(self, fact: Fact) -> None:
+        if isinstance(fact, Listening):
+            print(last_line(fact.url), flush=True)
+        elif key := self._state.apply(fact):
+            row = self._state.rows[key]
+            if self._is_news(key, row):
+                print(f"{row.label}: {row.text}", flush=True)
+
+    def _is_news(self, key: str, row: Row) -> bool:
+        quarter = -1 if row.fraction is None else int(row.fraction * 100) // STEP_PERCENT
+        now = (row.mark + row.text.partition(" ")[0], quarter)
+        is_news = self._told.get(key) != now
+        self._told[key] = now
+        return is_news
+
+
+class LiveView(_Silencing):
+    """Bars that move. They go on below an open port until the models that are being loaded are there."""
+
+    def __init__(self, on_listening: Callable[[str], None]) -> None:
+        super().__init__(on_listening)
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        from rich.live import Live
+
+        self._live = Live(console=console(), refresh_per_second=8, get_renderable=self._picture)
+        self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop()
+
+    def _show(self, fact: Fact) -> None:
+        self._state.apply(fact)
+        if self._state.url and not self._state.is_loading:
+            self._close()
+
+    def _end(self) -> None:
+        if not self._state.is_loading:
+            self._close()
+
+    def _close(self) -> None:
+        self._stop()
+        if self._state.url:
+            print(f"\n{last_line(self._state.url)}", flush=True)
+
+    def _stop(self) -> None:
+        super()._end()
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def _picture(self) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        rows: list[Any] = [_table(list(self._state.rows.values()))]
+        if self._state.url and self._live is not None:
+            rows += [Text(), Text(last_line(self._state.url), style="bold")]
+        return Group(*rows)
+
+
+def _table(rows: list[Row]) -> Any:
+    from rich.progress_bar import ProgressBar
+    from rich.spinner import Spinner
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1))
+    for row in rows:
+        mark: Any = {"+": Text("+", style="green"), "!": Text("!", style="bold red")}.get(row.mark)
+        is_bar = row.mark == " " and row.fraction is not None
+        table.add_row(
+            mark or Spinner("line"),
+            Text(row.label, style="bold"),
+            ProgressBar(total=1.0, completed=row.fraction or 0.0, width=24) if is_bar else Text(""),
+            Text(row.text, style="red" if row.mark == "!" else ""),
+        )
+    return table
+
+
+def choose_view(*, as_json: bool, on_listening: Callable[[str], None]) -> View:
+    """Return the view that suits stdout."""
+    if as_json:
+        return JsonView(on_listening)
+    return LiveView(on_listening) if is_terminal(sys.stdout) else PlainView(on_listening)

@@ -1,0 +1,84 @@
+"""`batuta status`: how the parts are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from batuta.cli.client import GatewayClient, connect
+from batuta.cli.door import door
+from batuta.cli.options import AsJson, DataDir, Url, settings_for
+from batuta.cli.record import read_record
+from batuta.cli.terminal import duration, print_json, print_pairs
+from batuta.cli.views import device_text, listed, resident, state
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def status(*, data_dir: DataDir = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Tell how the gateway, the loader, the default model and the memory are."""
+    with door(as_json=as_json):
+        settings = settings_for(data_dir)
+        client = connect(settings, url)
+        record = None if url else read_record(settings.run_dir)
+        report = gather(client)
+        if record is not None:
+            report["gateway"] |= {"pid": record.pid, "up_s": round(time.time() - record.started, 1)}
+        if as_json:
+            print_json(report)
+        else:
+            print_pairs(lines(report))
+
+
+def gather(client: GatewayClient) -> dict[str, Any]:
+    """Ask the gateway for everything the report needs."""
+    health = client.get("/health")
+    health = health if isinstance(health, dict) else {}
+    models = listed(client.get("/manage/models"), "models")
+    loader = health.get("loader")
+    return {
+        "gateway": {"url": client.url, "status": health.get("status", "unknown")},
+        "loader": loader if isinstance(loader, dict) else {"state": loader},
+        "default_model": default_model(health, models),
+        "in_memory": [model.get("id") for model in resident(models)],
+        "models": len(models),
+        "memory": listed(client.get("/manage/memory"), "devices"),
+    }
+
+
+def default_model(health: Mapping[str, Any], models: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the default model: the one health names, else the one that has the brain's role."""
+    named = health.get("default_model")
+    for model in models:
+        if model.get("id") == named or (named is None and "brain" in (model.get("roles") or ())):
+            return {"id": model.get("id"), "state": state(model), "error": model.get("error")}
+    return {"id": named, "state": "unknown", "error": None} if named else None
+
+
+def lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the report as name and value, for a person."""
+    gateway, loader, default = report["gateway"], report["loader"], report["default_model"]
+    who = f"{gateway['status']}, {gateway['url']}"
+    if "pid" in gateway:
+        who = f"{who}, pid {gateway['pid']}, up {duration(gateway['up_s'])}"
+    said = ", ".join(f"{word}" for word in (loader.get("state"), _pid(loader), loader.get("message")) if word)
+    model = "none" if default is None else f"{default['id']}: {default['state']}"
+    if default and default["error"]:
+        model = f"{model} ({default['error']})"
+    memory = [(f"memory {device.get('id', '')}".rstrip(), device_text(device)) for device in report["memory"]]
+    return [
+        ("gateway", who),
+        ("loader", said or "unknown"),
+        ("default model", model),
+        ("in memory", ", ".join(map(str, report["in_memory"])) or "nothing"),
+        ("models", str(report["models"])),
+        *memory,
+    ]
+
+
+def _pid(loader: Mapping[str, Any]) -> str:
+    return f"pid {loader['pid']}" if loader.get("pid") else ""

@@ -1,0 +1,117 @@
+"""Reads the management API's answers: what a model or a device is, in a table's words. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from batuta.cli.terminal import duration, gigabytes
+from batuta.errors import ModelNotFound
+
+Model = Mapping[str, Any]
+
+
+def listed(answer: Any, name: str) -> list[dict[str, Any]]:
+    """Return the objects of a list answer: a bare list, or under `name` or `data`."""
+    if isinstance(answer, Mapping):
+        answer = answer.get(name, answer.get("data"))
+    return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
+
+
+def size_of(model: Model, which: str = "needed") -> float | None:
+    """Return bytes of memory: `needed` when loaded, or `held` now; None when unknown."""
+    memory = model.get("memory_bytes")
+    value = memory.get(which) if isinstance(memory, Mapping) else memory
+    return float(value) if isinstance(value, int | float) and value else None
+
+
+def fits(model: Model) -> str:
+    """Return whether the model fits, in words: `now`, `after evicting a, b`, `never`."""
+    answer = model.get("fits")
+    if isinstance(answer, Mapping):
+        evict = answer.get("evict") or ()
+        words = str(answer.get("fits") or answer.get("verdict") or "-").replace("_", " ")
+        return f"{words} {', '.join(map(str, evict))}" if evict else words
+    return "-" if answer is None else str(answer).replace("_", " ")
+
+
+def state(model: Model) -> str:
+    """Return the model's state in words, with how far a load is."""
+    name = str(model.get("state") or ("ready" if model.get("is_loaded") else "-"))
+    progress = model.get("progress")
+    if name == "loading" and isinstance(progress, int | float):
+        return f"loading {progress * 100:.0f} %"
+    if not model.get("is_local", True) and name in {"ready", "-"}:
+        return "remote"
+    return name
+
+
+def until(model: Model, now: float) -> str:
+    """Return how long the model stays in memory: `pinned`, `4 min`, or `room is needed`. `now`: wall seconds."""
+    if model.get("pinned"):
+        return "pinned"
+    ttl, last = model.get("ttl_s"), model.get("last_used")
+    if isinstance(ttl, int | float) and isinstance(last, int | float):
+        return duration(max(last + ttl - now, 0.0))
+    return "room is needed"
+
+
+def resident(models: Sequence[Model]) -> list[Model]:
+    """Return the models that hold memory here, the largest first."""
+    here = [model for model in models if model.get("is_local", True) and (_holds(model) or model.get("is_loading"))]
+    return sorted(here, key=lambda model: -(size_of(model, "held") or size_of(model) or 0))
+
+
+def _holds(model: Model) -> bool:
+    return model.get("state") in {"ready", "draining", "unloading", "asleep"} and bool(model.get("is_loaded", True))
+
+
+def ps_row(model: Model) -> list[str]:
+    """Return a row of `batuta ps`."""
+    return [
+        str(model.get("id", "-")),
+        state(model),
+        gigabytes(size_of(model, "held") or size_of(model)),
+        str(model.get("in_flight", 0)),
+        str(model.get("waiting", 0)),
+        until(model, time.time()),
+    ]
+
+
+def models_row(model: Model) -> list[str]:
+    """Return a row of `batuta models`."""
+    notes = [*(str(role) for role in model.get("roles") or ()), *(["pinned"] if model.get("pinned") else [])]
+    return [
+        str(model.get("id", "-")),
+        state(model),
+        gigabytes(size_of(model)) if model.get("is_local", True) else "-",
+        fits(model) if model.get("is_local", True) else "-",
+        str(model.get("provider") or "-"),
+        ", ".join(notes),
+        str(model.get("error") or ""),
+    ]
+
+
+def device_text(device: Mapping[str, Any]) -> str:
+    """Return a device's memory in words: `4.1 of 14.5 GB reserved`."""
+    reserved, budget = device.get("reserved"), device.get("budget")
+    if not isinstance(reserved, int | float) or not isinstance(budget, int | float):
+        return "-"
+    return f"{gigabytes(reserved)} of {gigabytes(budget)} reserved"
+
+
+def find_model(models: Sequence[Model], model_id: str) -> Model:
+    """Return the model of that id. Raises ModelNotFound with the nearest id."""
+    from difflib import get_close_matches
+
+    for model in models:
+        if model.get("id") == model_id:
+            return model
+    known = [str(model.get("id")) for model in models]
+    close = get_close_matches(model_id, known, n=1, cutoff=0.5)
+    raise ModelNotFound(
+        f"there is no model {model_id!r}; `batuta models` lists those there are",
+        model=model_id,
+        suggestion=close[0] if close else None,
+    )

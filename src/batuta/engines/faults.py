@@ -1,0 +1,327 @@
+"""What a backend did, and what we call it. One table; everything that talks to a backend raises through it.
+
+Pure: knows statuses, bodies and exceptions, opens nothing. Messages carry the backend's own words, cut and cleaned, and
+never a key.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import socket
+import ssl
+import time
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from batuta.chat.dialects.openai import InBandError, find_error
+from batuta.errors import (
+    BatutaError,
+    Cause,
+    KeyInvalid,
+    ModelLoading,
+    ProviderError,
+    StreamBroken,
+    UpstreamFailed,
+    UpstreamOverloaded,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+
+MAX_TEXT = 500  # characters of the backend's own words in a message
+MAX_RETRY_AFTER_S = 60.0  # a longer wait is another candidate's chance
+LOADING_RETRY_S = 2.0  # llama-server names no time; its progress moves in seconds
+
+
+class Seen(StrEnum):
+    """What a backend did instead of answering."""
+
+    REFUSED = "refused"
+    NO_SUCH_HOST = "no_such_host"
+    TLS = "tls"
+    CONNECT_TIMEOUT = "connect_timeout"
+    SILENT = "silent"
+    NO_FREE_CONNECTION = "no_free_connection"
+    HUNG_UP = "hung_up"
+    NOT_HTTP = "not_http"
+    REDIRECT = "redirect"
+    KEY_REFUSED = "key_refused"
+    RATE_LIMITED = "rate_limited"
+    OUT_OF_CREDIT = "out_of_credit"
+    LOADING = "loading"
+    OVERLOADED = "overloaded"
+    TOO_SLOW = "too_slow"
+    SERVER_ERROR = "server_error"
+    REJECTED = "rejected"
+    HTML = "html"
+    EMPTY = "empty"
+    NO_ANSWER = "no_answer"
+    ERROR_IN_ANSWER = "error_in_answer"
+    STALLED = "stalled"
+    TRUNCATED = "truncated"
+    CUT_STREAM = "cut_stream"
+    NO_END = "no_end"
+    TOO_LARGE = "too_large"
+    BAD_ENCODING = "bad_encoding"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row of the table: how it shows, the error it becomes, and the words for it."""
+
+    shows_as: str
+    error: type[BatutaError]
+    words: str
+    cause: Cause = Cause.UNKNOWN
+
+
+_OFF = Cause.ENGINE_OFFLINE
+
+FAULTS: dict[Seen, Fault] = {
+    Seen.REFUSED: Fault("connection refused", UpstreamUnreachable, "refused the connection; is it running?", _OFF),
+    Seen.NO_SUCH_HOST: Fault("the name does not resolve", UpstreamUnreachable, "has a name nobody knows", _OFF),
+    Seen.TLS: Fault("TLS failure", UpstreamUnreachable, "has no TLS certificate that can be trusted", _OFF),
+    Seen.CONNECT_TIMEOUT: Fault("no connection in 5 s", UpstreamTimeout, "did not take the connection in time", _OFF),
+    Seen.SILENT: Fault(
+        "nothing before the deadline", UpstreamTimeout, "did not begin to answer in time", Cause.TIMEOUT
+    ),
+    Seen.NO_FREE_CONNECTION: Fault(
+        "all connections in use", UpstreamOverloaded, "has as many connections open as Batuta allows"
+    ),
+    Seen.HUNG_UP: Fault("closed or reset before the head", UpstreamFailed, "hung up before it answered", Cause.CRASH),
+    Seen.NOT_HTTP: Fault("malformed or oversized head", UpstreamFailed, "answered something that is not HTTP"),
+    Seen.REDIRECT: Fault("3xx", UpstreamFailed, "wants to send us elsewhere, and Batuta takes no key elsewhere"),
+    Seen.KEY_REFUSED: Fault("401, 403", KeyInvalid, "refused the key; check it", Cause.AUTH),
+    Seen.RATE_LIMITED: Fault("429", UpstreamRateLimited, "limits how often this key may ask", Cause.QUOTA),
+    Seen.OUT_OF_CREDIT: Fault("402", UpstreamRateLimited, "says this key has no credit left", Cause.QUOTA),
+    Seen.LOADING: Fault("503 `Loading model`", ModelLoading, "is still loading the model", Cause.TIMEOUT),
+    Seen.OVERLOADED: Fault("503, 529", UpstreamOverloaded, "is too busy"),
+    Seen.TOO_SLOW: Fault("408, 504, 524", UpstreamTimeout, "says that it took too long itself", Cause.TIMEOUT),
+    Seen.SERVER_ERROR: Fault("other 5xx, a 1xx or 2xx that is no 200", UpstreamFailed, "failed"),
+    Seen.REJECTED: Fault("400, 404, 413, 422, other 4xx", UpstreamRejected, "rejected the request"),
+    Seen.HTML: Fault("200 with HTML", UpstreamFailed, "answered with a web page; is the base URL right?"),
+    Seen.EMPTY: Fault("200 with nothing", UpstreamFailed, "answered with nothing"),
+    Seen.NO_ANSWER: Fault("200 with other JSON, or none", UpstreamFailed, "answered something that is no answer"),
+    Seen.ERROR_IN_ANSWER: Fault(
+        "200 with `error`; an error event", UpstreamFailed, "reported an error in place of an answer"
+    ),
+    Seen.STALLED: Fault("silence in the middle", UpstreamTimeout, "stopped in the middle and said no more", _OFF),
+    Seen.TRUNCATED: Fault("a body that ends early", UpstreamFailed, "broke its answer off", Cause.CRASH),
+    Seen.CUT_STREAM: Fault("a stream that is cut", StreamBroken, "broke its answer off", Cause.CRASH),
+    Seen.NO_END: Fault(
+        "a stream without `[DONE]` or finish", StreamBroken, "ended its stream without saying that it was done"
+    ),
+    Seen.TOO_LARGE: Fault("a body above the cap", UpstreamFailed, "sent more than Batuta takes"),
+    Seen.BAD_ENCODING: Fault("an encoding nobody asked for", UpstreamFailed, "encoded its answer in an unknown way"),
+}
+
+STATUSES: dict[int, Seen] = {
+    401: Seen.KEY_REFUSED,
+    402: Seen.OUT_OF_CREDIT,
+    403: Seen.KEY_REFUSED,
+    408: Seen.TOO_SLOW,
+    429: Seen.RATE_LIMITED,
+    503: Seen.OVERLOADED,
+    504: Seen.TOO_SLOW,
+    524: Seen.TOO_SLOW,
+    529: Seen.OVERLOADED,
+}
+"""Statuses with a meaning of their own; the rest go by their class."""
+
+KINDS: dict[str, Seen] = {
+    "authentication_error": Seen.KEY_REFUSED,
+    "invalid_api_key": Seen.KEY_REFUSED,
+    "permission_error": Seen.KEY_REFUSED,
+    "rate_limit_error": Seen.RATE_LIMITED,
+    "rate_limit_exceeded": Seen.RATE_LIMITED,
+    "insufficient_quota": Seen.OUT_OF_CREDIT,
+    "overloaded_error": Seen.OVERLOADED,
+    "invalid_request_error": Seen.REJECTED,
+    "exceed_context_size_error": Seen.REJECTED,
+    "not_found_error": Seen.REJECTED,
+}
+"""What an in-band error calls itself, where it names no status."""
+
+_KEY_SHAPES = re.compile(
+    r"(?i)\b(?:bearer\s+\S+|(?:sk|pk|rk|gsk|hf|xai)[-_][\w*.-]{6,}|AIza[\w-]{10,})"
+)
+_OS_FAULTS: tuple[tuple[type[BaseException], Seen], ...] = (
+    (ssl.SSLError, Seen.TLS),
+    (ssl.CertificateError, Seen.TLS),
+    (socket.gaierror, Seen.NO_SUCH_HOST),
+    (ConnectionRefusedError, Seen.REFUSED),
+    (ConnectionError, Seen.HUNG_UP),
+    (TimeoutError, Seen.CONNECT_TIMEOUT),
+)
+
+
+def fault(
+    seen: Seen,
+    *,
+    where: str,
+    said: str = "",
+    model: str | None = None,
+    status: int | None = None,
+    retry_after_s: float | None = None,
+) -> BatutaError:
+    """Return the error for what was seen.
+
+    Args:
+        seen: the row of the table.
+        where: who did it, as a person knows it (a provider's name, host:port).
+        said: the backend's own words, already cleaned.
+        model: the model that was asked for.
+        status: the backend's HTTP status, if one came.
+        retry_after_s: when the backend says it is worth another try.
+    """
+    row = FAULTS[seen]
+    numbered = f" (HTTP {status})" if status is not None else ""
+    message = f"{where} {row.words}{numbered}{': ' + said if said else '.'}"
+    rest: dict[str, Any] = {"model": model, "cause": row.cause, "retry_after_s": retry_after_s}
+    if row.error is UpstreamRejected:
+        rest |= {"upstream_status": status or 400, "cause": None}
+    return row.error(message, **rest)
+
+
+def classify(
+    status: int,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    where: str,
+    model: str | None = None,
+    hide: str = "",
+    now: Callable[[], float] = time.time,
+) -> BatutaError:
+    """Return the error for an answer whose status is not 200.
+
+    Args:
+        status: HTTP status.
+        body: as much of the body as was read.
+        headers: response headers, names in lower case.
+        where: who answered.
+        model: the model that was asked for.
+        hide: the key that was sent: it is masked if the backend repeats it.
+        now: wall seconds, for a Retry-After that is a date.
+    """
+    words = text_of(body)
+    seen = seen_in_status(status, words)
+    wait = parse_retry_after(headers.get("retry-after"), now=now())
+    if seen is Seen.LOADING and wait is None:
+        wait = LOADING_RETRY_S
+    return fault(seen, where=where, said=clean(words, hide), model=model, status=status, retry_after_s=wait)
+
+
+def seen_in_status(status: int, words: str = "") -> Seen:
+    """Return the row for a status that is not 200; `words` are the body's."""
+    # 1. llama-server answers 503 from the first moment, and says why.
+    if status == 503 and "loading model" in words.lower():
+        return Seen.LOADING
+    # 2. Statuses with a meaning of their own. 3. Otherwise their class.
+    if status in STATUSES:
+        return STATUSES[status]
+    if 300 <= status < 400:
+        return Seen.REDIRECT
+    return Seen.REJECTED if 400 <= status < 500 else Seen.SERVER_ERROR
+
+
+def from_answer(error: InBandError, *, where: str, model: str | None = None, hide: str = "") -> BatutaError:
+    """Return the error for one that came where an answer belongs."""
+    # 1. A status it names; 2. a kind we know; 3. an error without a name.
+    if error.status is not None:
+        seen = seen_in_status(error.status, error.message)
+    else:
+        seen = KINDS.get(error.kind.lower(), Seen.ERROR_IN_ANSWER)
+    return fault(seen, where=where, said=clean(error.message, hide), model=model, status=error.status)
+
+
+def from_exception(error: BaseException, *, where: str, model: str | None = None) -> BatutaError:
+    """Return the error for a socket's exception before any byte of an answer."""
+    seen = next((seen for kind, seen in _OS_FAULTS if isinstance(error, kind)), Seen.REFUSED)
+    return fault(seen, where=where, said=clean(str(error)) if seen in {Seen.TLS, Seen.HUNG_UP} else "", model=model)
+
+
+def broken(error: BatutaError, *, model: str | None = None) -> StreamBroken:
+    """Return what an error is once a part of the answer is out: the true reason, under the name StreamBroken."""
+    if isinstance(error, StreamBroken):
+        return error
+    return StreamBroken(
+        error.message,
+        model=error.model or model,
+        cause=error.cause,
+        retry_after_s=error.retry_after_s,
+        details={"reason": error.code},
+    )
+
+
+def in_answer(body: bytes, *, where: str, model: str | None = None, hide: str = "") -> BatutaError | None:
+    """Return the error that the body of a 200 is, or None for one that may be an answer."""
+    start = body[:64].lstrip().lower()
+    if not start:
+        return fault(Seen.EMPTY, where=where, model=model)
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
+        return fault(Seen.HTML, where=where, model=model)
+    if b'"error"' not in body[:4096]:  # spares the parse of every good answer
+        return None
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return fault(Seen.NO_ANSWER, where=where, model=model)
+    error = find_error(parsed) if isinstance(parsed, dict) and "choices" not in parsed else None
+    return from_answer(error, where=where, model=model, hide=hide) if error else None
+
+
+def is_provider_fault(error: BaseException) -> bool:
+    """Whether the backend, not the caller, is to blame."""
+    return isinstance(error, ProviderError | ModelLoading)
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def parse_retry_after(value: str | None, *, now: float) -> float | None:
+    """Return seconds from a Retry-After of either form, within 0 and 60; None when there is none to read."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value.strip())
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, TypeError, OverflowError, OSError):
+            return None
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+def text_of(body: bytes) -> str:
+    """Return what a person can read in an error body: the message in JSON, the text, or that it is a web page."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        text = body[: 4 * MAX_TEXT].decode("utf-8", "replace").strip()
+        return "a web page" if text.startswith("<") else text
+    if isinstance(parsed, dict):
+        if error := find_error(parsed):
+            return error.message
+        for field in ("message", "detail", "msg"):
+            if said := parsed.get(field):
+                return said if isinstance(said, str) else orjson.dumps(said).decode()
+    return parsed if isinstance(parsed, str) else body[: 4 * MAX_TEXT].decode("utf-8", "replace")
+
+
+def clean(text: str, hide: str = "") -> str:
+    """Return a backend's words fit for a message: no key, no control characters, at most 500 characters."""
+    if hide:
+        text = text.replace(hide, "****")
+    text = text[: 8 * MAX_TEXT]
+    text = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
+    text = _KEY_SHAPES.sub("****", " ".join(text.split()))
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"

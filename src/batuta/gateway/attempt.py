@@ -1,0 +1,119 @@
+"""One attempt: a leased model is asked, and its answer's bytes come back. The first piece is the commit point."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import orjson
+
+from batuta.chat.dialects import openai
+from batuta.chat.types import Delta, Usage
+from batuta.clock import Clock
+from batuta.engines.base import PassThroughEngine, RawCall, RawReply
+from batuta.errors import BadRequest, BatutaError
+from batuta.gateway.call import Call, body_for
+from batuta.gateway.stream import StreamWatch, read_reply
+from batuta.lifecycle.runner import Lease
+
+EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What became of asking one candidate; metrics, pages and logs all read this. Times: monotonic seconds."""
+
+    model: str
+    started: float
+    first_delta_at: float | None = None
+    ended: float | None = None
+    error: BatutaError | None = None
+    usage: Usage | None = None
+    content_type: str = JSON
+    tried_before: list[str] = field(default_factory=list)
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the caller has had the first piece."""
+        return self.first_delta_at is not None
+
+
+async def ask(lease: Lease, call: Call, attempt: Attempt, clock: Clock, idle_s: float) -> AsyncGenerator[bytes, None]:
+    """Ask the leased model and yield the answer's bytes in the caller's dialect.
+
+    1. The engine speaks the caller's dialect: bytes pass through.
+    2. It does not: its deltas are encoded.
+
+    Raises:
+        BatutaError: before the first piece (another candidate may be tried), or after it, when
+            `attempt.is_committed` says so (the caller has to be told in-band).
+    """
+    engine = lease.engine
+    if isinstance(engine, PassThroughEngine) and engine.dialect == "openai":  # 1
+        pieces = _pass_through(engine, lease, call, attempt, idle_s)
+    else:  # 2
+        pieces = _encode(lease, call, attempt)
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if attempt.first_delta_at is None:
+                attempt.first_delta_at = clock.monotonic()
+            yield piece
+
+
+async def _pass_through(
+    engine: PassThroughEngine, lease: Lease, call: Call, attempt: Attempt, idle_s: float
+) -> AsyncGenerator[bytes, None]:
+    spec = lease.spec
+    body = body_for(call, engine.wire_name(spec))
+    reply = await engine.forward(spec, RawCall(call.endpoint.path, body, call.stream, call.deadline, idle_s))
+    try:
+        if call.stream:
+            attempt.content_type = EVENT_STREAM
+            async with aclosing(_watched(reply, attempt, spec.id)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        else:
+            whole = await reply.read()
+            attempt.usage = read_reply(whole, model=spec.id)
+            yield whole
+    finally:
+        await reply.aclose()
+
+
+async def _watched(reply: RawReply, attempt: Attempt, model: str) -> AsyncGenerator[bytes, None]:
+    watch = StreamWatch(model)
+    async for chunk in reply.chunks():
+        if ready := watch.feed(chunk):
+            yield ready
+    attempt.usage, attempt.error = watch.usage, watch.error
+    watch.end()
+
+
+async def _encode(lease: Lease, call: Call, attempt: Attempt) -> AsyncGenerator[bytes, None]:
+    engine, spec = lease.engine, lease.spec
+    if call.endpoint.path == "embeddings":
+        fields = orjson.loads(call.body)
+        inputs = fields["input"] if isinstance(fields["input"], list) else [fields["input"]]
+        result = await engine.embed(spec, inputs)
+        attempt.usage = result.usage
+        yield orjson.dumps(openai.encode_embeddings(result, model=spec.id))
+        return
+    if call.endpoint.path != "chat/completions":
+        raise BadRequest(f"{spec.id} answers chat only; use POST /v1/chat/completions", model=spec.id)
+    request = openai.parse_chat(orjson.loads(call.body))
+    async with aclosing(_deltas(engine.chat(spec, request), attempt)) as deltas:
+        if call.stream:
+            attempt.content_type = EVENT_STREAM
+            async for delta in deltas:
+                yield openai.encode_delta(delta, model=spec.id, request_id=call.request_id)
+            yield b"data: [DONE]\n\n"
+        else:
+            yield orjson.dumps(openai.encode_completion([d async for d in deltas], model=spec.id, id=call.request_id))
+
+
+async def _deltas(source: AsyncGenerator[Delta, None], attempt: Attempt) -> AsyncGenerator[Delta, None]:
+    async for delta in source:
+        attempt.usage = delta.usage or attempt.usage
+        yield delta

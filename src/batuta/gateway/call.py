@@ -1,0 +1,146 @@
+"""A request as the gateway sees it, and the pieces of its answer. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+import orjson
+
+from batuta.catalog.entities import Capability
+from batuta.errors import BadRequest
+from batuta.lifecycle.events import Priority
+
+
+class _Fields(msgspec.Struct):
+    """The fields of an OpenAI-dialect body that the gateway reads; all others pass through."""
+
+    model: str
+    stream: bool | None = None
+    messages: msgspec.Raw | None = None
+    prompt: msgspec.Raw | None = None
+    input: msgspec.Raw | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
+    n_discard: int | None = None
+
+
+_decode = msgspec.json.Decoder(_Fields).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One inference path of the OpenAI dialect: what it needs of the body, and of a model."""
+
+    path: str
+    subject: str
+    needs: frozenset[Capability]
+    can_stream: bool = True
+
+
+ENDPOINTS = {
+    "/v1/chat/completions": Endpoint("chat/completions", "messages", frozenset({Capability.CHAT})),
+    "/v1/completions": Endpoint("completions", "prompt", frozenset({Capability.COMPLETION})),
+    "/v1/embeddings": Endpoint("embeddings", "input", frozenset({Capability.EMBEDDING}), can_stream=False),
+}
+
+# name -> (lowest, highest): beyond these no engine means anything, and some native code has crashed.
+LIMITS: dict[str, tuple[float, float]] = {
+    "temperature": (0.0, 100.0),
+    "top_p": (0.0, 1.0),
+    "max_tokens": (-1, 10_000_000),
+    "max_completion_tokens": (-1, 10_000_000),
+    "n": (1, 16),
+    "n_discard": (0, 10_000_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One inference request.
+
+    Attributes:
+        request_id: for logs and the x-request-id header.
+        endpoint: which path it came in by.
+        model: the name the caller used.
+        body: the JSON as it came.
+        stream: whether the caller reads an event stream.
+        deadline: monotonic seconds until which it may wait for a ready model.
+        priority: who waits.
+        allow_fallback: the caller's word on other models; None: the default for the name.
+    """
+
+    request_id: str
+    endpoint: Endpoint
+    model: str
+    body: bytes
+    stream: bool
+    deadline: float
+    priority: Priority = Priority.INTERACTIVE
+    allow_fallback: bool | None = None
+
+
+def read_call(
+    body: bytes,
+    endpoint: Endpoint,
+    *,
+    request_id: str,
+    deadline: float,
+    priority: Priority = Priority.INTERACTIVE,
+    allow_fallback: bool | None = None,
+) -> Call:
+    """Check a body and make a Call of it. Raises BadRequest saying which field is wrong and how."""
+    try:
+        fields = _decode(body)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"the request body is wrong: {error}") from None
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"the request body is not valid JSON: {error}") from None
+    if not fields.model or not fields.model.isprintable():
+        raise BadRequest("`model` must be a non-empty name without control characters")
+    if getattr(fields, endpoint.subject) is None:
+        raise BadRequest(f"`{endpoint.subject}` is missing; POST /v1/{endpoint.path} needs it", model=fields.model)
+    for name, (low, high) in LIMITS.items():
+        value = getattr(fields, name)
+        if value is not None and not low <= value <= high:
+            raise BadRequest(f"`{name}` is {value}; it must be between {low:g} and {high:g}", model=fields.model)
+    stream = bool(fields.stream)
+    if stream and not endpoint.can_stream:
+        raise BadRequest(f"POST /v1/{endpoint.path} cannot stream", model=fields.model)
+    return Call(request_id, endpoint, fields.model, body, stream, deadline, priority, allow_fallback)
+
+
+def body_for(call: Call, wire_name: str) -> bytes:
+    """Return the body with the model's name at its engine; the very bytes that came if the name is the same."""
+    if wire_name == call.model:
+        return call.body
+    fields = orjson.loads(call.body)
+    fields["model"] = wire_name
+    return orjson.dumps(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """A candidate is about to be leased; it may have to be loaded first."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The commit point: who answers, and why. Everything after it is the answer's bytes.
+
+    Attributes:
+        model: id of the model that answers.
+        route: why it was chosen.
+        fallback: `from, cause` for each model that was tried before; empty if the first one answers.
+        content_type: of the bytes that follow.
+    """
+
+    model: str
+    route: str
+    content_type: str
+    fallback: tuple[str, ...] = field(default=())

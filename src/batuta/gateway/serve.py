@@ -1,0 +1,175 @@
+"""Serves one request, from a parsed call to the bytes of its answer. The first file to read.
+
+admission -> route plan -> for each candidate: lease (load, wait, evict, join happen in there)
+                                               -> ask, first piece = commit point -> bytes
+                           on error: the fallback table says again, next or surface
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+
+from batuta.catalog.entities import Capability, ModelSpec
+from batuta.clock import Clock
+from batuta.errors import BatutaError
+from batuta.gateway.admission import Admission
+from batuta.gateway.attempt import Attempt, ask
+from batuta.gateway.call import Call, Head, Trying
+from batuta.gateway.fallback import Step, cause_of, next_step
+from batuta.lifecycle.residency import ResidencyView
+from batuta.lifecycle.runner import Runner
+from batuta.lifecycle.states import ModelState
+from batuta.observe.bus import Bus
+from batuta.observe.events import RequestEnded
+from batuta.routing.alternatives import TIER_WORDS, Standing, alternatives
+from batuta.routing.router import RoutePlan, plan
+
+KINDS = frozenset({Capability.CHAT, Capability.EMBEDDING})  # what one model must share with another to replace it
+OUT_OF_USE = frozenset({ModelState.FAILED, ModelState.DISABLED})
+
+
+class Gateway:
+    """Answers calls.
+
+    Args:
+        specs: gives the catalog, id -> spec.
+        runner: gives leases.
+        admission: lets requests in.
+        clock: monotonic time.
+        bus: where RequestEnded goes.
+        idle_s: silence after which a running stream counts as dead.
+    """
+
+    def __init__(
+        self,
+        *,
+        specs: Callable[[], Mapping[str, ModelSpec]],
+        runner: Runner,
+        admission: Admission,
+        clock: Clock,
+        bus: Bus,
+        idle_s: float,
+    ) -> None:
+        self._specs = specs
+        self._runner = runner
+        self._admission = admission
+        self._clock = clock
+        self._bus = bus
+        self._idle_s = idle_s
+
+    async def serve(self, call: Call) -> AsyncGenerator[Trying | Head | bytes, None]:
+        """Yield Trying for each candidate, then a Head, then the answer's bytes.
+
+        Raises a typed error; one that comes after the Head has to be told in-band.
+        """
+        started, attempt = self._clock.monotonic(), None
+        tried: list[str] = []
+        failure: BatutaError | None = None
+        try:
+            self._admission.enter()
+            route = plan(
+                call.model, self._specs(), self.world, needs=call.endpoint.needs, allow_fallback=call.allow_fallback
+            )
+            queue = [c.model_id for c in route.candidates]
+            while queue:
+                attempt = Attempt(queue[0], self._clock.monotonic())
+                yield Trying(attempt.model)
+                try:
+                    async with aclosing(self._try(call, route, attempt, tried)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except BatutaError as error:
+                    failure = error
+                    tried.append(f"{attempt.model}, {(error.cause or error.code)}")
+                    self._advance(queue, error, attempt, tries=sum(t.startswith(f"{attempt.model}, ") for t in tried))
+                else:
+                    failure = attempt.error  # one that went by in-band, after the commit point
+                    return
+            raise self._final(failure, call)
+        except BatutaError as error:
+            failure = error
+            raise
+        finally:
+            self._report(call, attempt, started, failure)
+
+    async def _try(
+        self, call: Call, route: RoutePlan, attempt: Attempt, tried: list[str]
+    ) -> AsyncGenerator[Head | bytes, None]:
+        """Lease the candidate and pass on what it says."""
+        async with self._runner.lease(attempt.model, deadline=call.deadline, priority=call.priority) as lease:
+            attempt.started = self._clock.monotonic()
+            try:
+                async with aclosing(ask(lease, call, attempt, self._clock, self._idle_s)) as pieces:
+                    is_first = True
+                    async for piece in pieces:
+                        if is_first:
+                            is_first = False
+                            why = next(c.why for c in route.candidates if c.model_id == attempt.model)
+                            yield Head(attempt.model, why, attempt.content_type, tuple(tried))
+                        yield piece
+            except BatutaError as error:
+                if (cause := cause_of(error)) is not None:
+                    lease.failed(cause, error.message)
+                raise
+            lease.succeeded()
+
+    def _advance(self, queue: list[str], error: BatutaError, attempt: Attempt, *, tries: int) -> None:
+        """Move the queue as the fallback table says; raise what has to be surfaced."""
+        spec = self._specs().get(attempt.model)
+        is_loadable = spec is not None and spec.is_loadable
+        step = next_step(error, committed=attempt.is_committed, is_loadable=is_loadable, tries=tries)
+        if step is Step.SURFACE:
+            raise error
+        if step is Step.NEXT:
+            queue.pop(0)
+
+    def _final(self, error: BatutaError | None, call: Call) -> BatutaError:
+        assert error is not None, "an empty route plan"
+        if error.suggestion is None and error.model is not None:
+            error.suggestion = self.alternative(error.model)[0]
+        if error.suggestion and call.allow_fallback is None and "could answer" not in error.message:
+            error.message += f" {error.suggestion} could answer instead."
+        return error
+
+    def _report(self, call: Call, attempt: Attempt | None, started: float, failure: BatutaError | None) -> None:
+        now = self._clock.monotonic()
+        usage = attempt.usage if attempt else None
+        first = attempt.first_delta_at if attempt else None
+        self._bus.publish(
+            RequestEnded(
+                request_id=call.request_id,
+                model=attempt.model if attempt else None,
+                route=call.endpoint.path,
+                status=failure.status if failure else 200 if first is not None else 499,
+                error=failure.code if failure else None,
+                wait_s=(attempt.started if attempt else now) - started,
+                ttft_s=None if first is None else first - started,
+                total_s=now - started,
+                prompt_tokens=usage.prompt_tokens if usage else None,
+                completion_tokens=usage.completion_tokens if usage else None,
+            )
+        )
+
+    # What routing asks --------------------------------------------------------------------------------------
+
+    def world(self) -> Sequence[Standing]:
+        """Return the standing of every model."""
+        snapshot = self._runner.snapshot()
+        return [self._standing(spec, snapshot.models.get(spec.id)) for spec in self._specs().values()]
+
+    def _standing(self, spec: ModelSpec, view: ResidencyView | None) -> Standing:
+        if view is None:
+            return Standing(spec, is_ready=False, is_active=False, fits=False)
+        is_ready = view.state is ModelState.READY
+        is_active = view.state not in OUT_OF_USE
+        fits = is_ready or (is_active and self._runner.plan_load(spec.id).fits != "never")
+        return Standing(spec, is_ready, is_active, fits, view.last_used or 0.0, view.load_seconds)
+
+    def alternative(self, model: str) -> tuple[str | None, str]:
+        """Return the best other model for what `model` does, and why; None if there is none."""
+        spec = self._specs().get(model)
+        needs = KINDS & (spec.capabilities if spec else frozenset({Capability.CHAT}))
+        for standing, tier in alternatives(spec, self.world(), needs=needs):
+            return standing.spec.id, TIER_WORDS[tier]
+        return None, "no other model could answer now"

@@ -1,0 +1,139 @@
+"""Watches an answer's bytes go by: its commit point, its usage, its end, and errors inside it. Pure.
+
+Bytes pass through untouched. Only the first event is parsed before it is passed on; after that the watch looks
+for four short marks and parses just the events that carry them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from batuta.chat.sse import SSEParser
+from batuta.chat.types import Usage
+from batuta.engines.faults import from_body, from_event
+from batuta.errors import BatutaError, StreamBroken, UpstreamFailed
+
+DONE = b"[DONE]"
+_MARKS = (b'"usage"', b'"error"', DONE)
+_OVERLAP = 32  # longer than any mark, so that one split over two chunks is still seen
+_TAIL = 4096  # the last event of an answer without an end marker is found in here
+
+
+class _UsageFields(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _ReplyFields(msgspec.Struct):
+    error: msgspec.Raw | None = None
+    usage: _UsageFields | None = None
+
+
+_decode = msgspec.json.Decoder(_ReplyFields).decode
+
+
+def read_reply(body: bytes, *, model: str) -> Usage | None:
+    """Check a whole (not streamed) answer and return its usage.
+
+    Raises:
+        BatutaError: the body is an error although the status said 200, or is no JSON object at all.
+    """
+    try:
+        fields = _decode(body)
+    except msgspec.MsgspecError:
+        raise UpstreamFailed(f"{model} answered 200 with something that is not JSON", model=model) from None
+    if fields.error is not None and fields.error != b"null":
+        raise from_body(200, body, model=model)
+    return _usage(fields.usage)
+
+
+def _usage(fields: _UsageFields | None) -> Usage | None:
+    return Usage(fields.prompt_tokens, fields.completion_tokens) if fields else None
+
+
+class StreamWatch:
+    """One streamed answer. Feed it each chunk in order, before passing it on.
+
+    Attributes:
+        is_committed: the first event was good; from here on nothing restarts.
+        usage: token counts once their event has gone by.
+        error: an error event that went by after the commit point.
+    """
+
+    __slots__ = ("_held", "_is_capturing", "_model", "_parser", "_tail", "error", "is_committed", "is_done", "usage")
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._parser = SSEParser()
+        self._held = bytearray()
+        self._tail = b""
+        self._is_capturing = False
+        self.is_committed = False
+        self.is_done = False
+        self.usage: Usage | None = None
+        self.error: BatutaError | None = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take in a chunk; return what may be passed on now (empty until the commit point).
+
+        Raises:
+            BatutaError: the first event is an error: nothing has been passed on, another model may be tried.
+        """
+        if not self.is_committed:
+            return self._before_commit(chunk)
+        window = self._tail[-_OVERLAP:] + chunk
+        if self._is_capturing or any(mark in window for mark in _MARKS):
+            self._look_closer(chunk)
+        self._tail = (self._tail + chunk)[-_TAIL:]
+        return chunk
+
+    def _before_commit(self, chunk: bytes) -> bytes:
+        self._held += chunk
+        for event in self._parser.feed(chunk):
+            if event.data and event.data != DONE and (error := from_event(event.data, model=self._model)) is not None:
+                raise error
+            self.is_committed = True
+            held, self._held = bytes(self._held), bytearray()
+            self._parser = SSEParser()
+            self._look_closer(held)
+            self._tail = held[-_TAIL:]
+            return held
+        return b""
+
+    def _look_closer(self, chunk: bytes) -> None:
+        """Parse the events around a mark. An event split over chunks is followed to its end."""
+        if not self._is_capturing:
+            self._parser = SSEParser()
+            start = self._tail.rfind(b"\n\n")
+            chunk = self._tail[start + 2 if start >= 0 else 0 :] + chunk if self._tail else chunk
+        for event in self._parser.feed(chunk):
+            self._take(event.data)
+        self._is_capturing = not chunk.endswith(b"\n\n")
+
+    def _take(self, data: bytes) -> None:
+        if data == DONE:
+            self.is_done = True
+            return
+        if (error := from_event(data, model=self._model)) is not None:
+            self.error = error
+            return
+        if b'"usage"' in data:
+            try:
+                self.usage = _usage(_decode(data).usage) or self.usage
+            except msgspec.MsgspecError:
+                return
+
+    def end(self) -> None:
+        """Say that the backend has closed its answer.
+
+        Raises:
+            UpstreamFailed: nothing came (before the commit point).
+            StreamBroken: neither an end marker nor a finish reason came: the answer was cut.
+        """
+        if not self.is_committed:
+            raise UpstreamFailed(f"{self._model} answered 200 with an empty stream", model=self._model)
+        if self.error is not None or self.is_done:
+            return
+        if b'"finish_reason":"' in self._tail or b'"finish_reason": "' in self._tail:
+            return
+        raise StreamBroken(f"the answer of {self._model} stopped in the middle", model=self._model)

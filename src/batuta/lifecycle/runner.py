@@ -1,0 +1,384 @@
+"""Runs the lifecycle's commands on engines and posts back what happened. The only async file here.
+
+It decides nothing: it owns futures, tasks and the alarm clock, and everything else is the Lifecycle's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+from batuta.catalog.entities import ModelSpec
+from batuta.clock import Clock
+from batuta.engines.base import Engine, LoadableEngine, LoadProgress
+from batuta.errors import BatutaError, Cause, HostError, ModelNotFound
+from batuta.lifecycle import events as ev
+from batuta.lifecycle.commands import (
+    AbortLoad,
+    Announce,
+    Command,
+    Grant,
+    Refuse,
+    Sleep,
+    StartLoad,
+    StartUnload,
+    Wake,
+)
+from batuta.lifecycle.events import Priority
+from batuta.lifecycle.machine import Lifecycle
+from batuta.lifecycle.residency import LoadPlan, ResidencyView, Snapshot, StoryLine
+from batuta.observe.bus import Bus
+from batuta.tasks import Tasks
+
+OBSERVE_EVERY_S = 5.0  # a model that vanished without a word is noticed by the next look at its engine
+LOST = "lost: "  # how an engine's gone-notice begins when its loader, not the model, is to blame
+
+
+class Lease:
+    """The right to use a ready model. READY is guaranteed while it is held; leaving it gives the slot back."""
+
+    __slots__ = ("_runner", "engine", "is_ok", "request", "spec")
+
+    def __init__(self, runner: Runner, request: str, spec: ModelSpec, engine: Engine) -> None:
+        self._runner = runner
+        self.request = request
+        self.spec = spec
+        self.engine = engine
+        self.is_ok: bool | None = None
+
+    def succeeded(self) -> None:
+        """Say that the model answered; clears its record of failures when the lease ends."""
+        self.is_ok = True
+
+    def failed(self, cause: Cause, message: str) -> None:
+        """Say that the model did not answer as it should have."""
+        self.is_ok = False
+        self._runner.post(ev.AnswerFailed(self.spec.id, cause, message))
+
+    def release(self) -> None:
+        """Give the slot back."""
+        self._runner.post(ev.Released(self.request, self.is_ok))
+
+
+class _LeaseContext:
+    """What `Runner.lease` returns: waits on entry, releases on exit."""
+
+    __slots__ = ("_deadline", "_lease", "_model", "_priority", "_runner")
+
+    def __init__(self, runner: Runner, model: str, deadline: float, priority: Priority) -> None:
+        self._runner = runner
+        self._model = model
+        self._deadline = deadline
+        self._priority = priority
+        self._lease: Lease | None = None
+
+    async def __aenter__(self) -> Lease:
+        self._lease = await self._runner.acquire(self._model, deadline=self._deadline, priority=self._priority)
+        return self._lease
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lease is not None:
+            self._lease.release()
+
+
+class Runner:
+    """Keeps models where the lifecycle wants them.
+
+    Args:
+        lifecycle: who decides.
+        clock: monotonic time for events and alarms; wall time is none of its business.
+        bus: where facts go.
+        on_error: called with (task name, error) if a background task dies, which is a bug.
+    """
+
+    def __init__(
+        self, lifecycle: Lifecycle, *, clock: Clock, bus: Bus, on_error: Callable[[str, BaseException], None]
+    ) -> None:
+        self.lifecycle = lifecycle
+        self._clock = clock
+        self._bus = bus
+        self._engines: dict[str, Engine] = {}
+        self._watched: set[int] = set()
+        self._futures: dict[str, asyncio.Future[None]] = {}
+        self._loads: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks(on_error)
+        self._alarm_changed = asyncio.Event()
+        self._alarm_set: float | None = None
+        self._ids = itertools.count(1)
+        self._is_closed = False
+
+    # Life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> Self:
+        """Start the alarm clock and the looks at engines."""
+        self._tasks.start(self._ring(), name="lifecycle alarm")
+        self._tasks.start(self._observe_forever(), name="lifecycle observation")
+        return self
+
+    async def aclose(self) -> None:
+        """Stop. Models stay where they are: the loader keeps them for the next gateway."""
+        self._is_closed = True
+        for future in self._futures.values():
+            if not future.done():
+                future.set_exception(HostError("Batuta is shutting down; send the request again in a moment"))
+        await self._tasks.aclose()
+
+    # The catalog --------------------------------------------------------------------------------------------
+
+    def register(self, spec: ModelSpec, engine: Engine) -> None:
+        """Make a model known, or tell what changed about it."""
+        self._engines[spec.id] = engine
+        if isinstance(engine, LoadableEngine) and id(engine) not in self._watched:
+            self._watched.add(id(engine))
+            engine.watch(self._gone)
+        self.post(ev.Registered(spec))
+
+    def forget(self, model: str) -> None:
+        """Offer the model no more."""
+        self.post(ev.Forgotten(model))
+
+    # Leases -------------------------------------------------------------------------------------------------
+
+    def lease(self, model: str, *, deadline: float, priority: Priority = Priority.INTERACTIVE) -> _LeaseContext:
+        """Return an async context manager that waits until the model is ready and holds it so.
+
+        Args:
+            model: catalog id.
+            deadline: monotonic seconds after which the wait ends in ModelLoading.
+            priority: who waits.
+        """
+        return _LeaseContext(self, model, deadline, priority)
+
+    async def acquire(self, model: str, *, deadline: float, priority: Priority) -> Lease:
+        """Wait for a lease. Raises typed errors; a cancelled wait leaves the queue."""
+        request = f"req-{next(self._ids)}"
+        commands = self.lifecycle.handle(ev.Wanted(request, model, priority, deadline), self._clock.monotonic())
+        if len(commands) == 1 and type(commands[0]) is Grant:
+            return self._granted(request, model)
+        if self._is_closed:
+            raise HostError("Batuta is shutting down; send the request again in a moment")
+        future = self._futures[request] = asyncio.get_running_loop().create_future()
+        self._perform(commands)
+        try:
+            await future
+        except asyncio.CancelledError:
+            was_granted = future.done() and not future.cancelled() and future.exception() is None
+            self.post(ev.Released(request) if was_granted else ev.Abandoned(request))
+            raise
+        finally:
+            del self._futures[request]
+        return self._granted(request, model)
+
+    def _granted(self, request: str, model: str) -> Lease:
+        return Lease(self, request, self.lifecycle.residencies[model].spec, self._engines[model])
+
+    # A person's wishes --------------------------------------------------------------------------------------
+
+    def request_load(self, model: str, *, deadline: float) -> None:
+        """Have the model loaded, without waiting for it. Raises ModelNotFound."""
+        self._known(model)
+        self._tasks.start(self._load_quietly(model, deadline), name=f"load {model}")
+
+    async def _load_quietly(self, model: str, deadline: float) -> None:
+        try:
+            await self.wait_ready(model, deadline=deadline)
+        except BatutaError:
+            return  # the state, the story and the events tell; nobody waits for this answer
+
+    async def wait_ready(self, model: str, *, deadline: float, priority: Priority = Priority.INTERACTIVE) -> None:
+        """Load the model if need be and return when it is ready. Raises typed errors."""
+        async with self.lease(model, deadline=deadline, priority=priority):
+            return
+
+    def unload(self, model: str) -> None:
+        """Start the model on its way out of memory; a load under way is cancelled. Raises ModelNotFound."""
+        self._known(model)
+        self.post(ev.UnloadAsked(model))
+
+    def set_pinned(self, model: str, pinned: bool) -> None:  # noqa: FBT001  # the value is the point
+        """Pin the model, or let it go."""
+        self.post(ev.PinChanged(model, pinned))
+
+    def set_enabled(self, model: str, enabled: bool) -> None:  # noqa: FBT001  # the value is the point
+        """Switch the model on or off."""
+        self.post(ev.SwitchedOn(model) if enabled else ev.SwitchedOff(model))
+
+    def reset_failed(self, model: str | None = None) -> list[str]:
+        """Clear the failed cache, of one model or of all; return the ids that were in it."""
+        residencies = self.lifecycle.residencies.values()
+        failed = [r.spec.id for r in residencies if r.failures and r.cause and model in {None, r.spec.id}]
+        for name in failed:
+            self.post(ev.ResetAsked(name))
+        return failed
+
+    # Views --------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Return everything, as it is now."""
+        return self.lifecycle.snapshot(self._clock.monotonic())
+
+    def view(self, model: str) -> ResidencyView:
+        """Return one model's view. Raises ModelNotFound."""
+        self._known(model)
+        return self.lifecycle.view(model, self._clock.monotonic())
+
+    def story(self, model: str) -> list[StoryLine]:
+        """Return the model's causal log. Raises ModelNotFound."""
+        self._known(model)
+        return self.lifecycle.story(model)
+
+    def plan_load(self, model: str) -> LoadPlan:
+        """Say whether the model would fit, and what would go. Raises ModelNotFound."""
+        self._known(model)
+        return self.lifecycle.plan(model, self._clock.monotonic())
+
+    def _known(self, model: str) -> None:
+        if model not in self.lifecycle.residencies:
+            raise ModelNotFound(f"there is no model {model!r} in the catalog", model=model)
+
+    # Events in, commands out --------------------------------------------------------------------------------
+
+    def post(self, event: ev.Event) -> None:
+        """Tell the lifecycle, and do what it says."""
+        self._perform(self.lifecycle.handle(event, self._clock.monotonic()))
+
+    def _perform(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            match command:
+                case Grant(request=request):
+                    self._settle_future(request, None)
+                case Refuse(request=request, error=error):
+                    self._settle_future(request, error)
+                case Announce(fact=fact):
+                    self._bus.publish(fact)
+                case StartLoad(model=model) | Wake(model=model):
+                    self._loads[model] = self._tasks.start(self._load(model), name=f"loading {model}")
+                case AbortLoad(model=model):
+                    self._loads[model].cancel()
+                case StartUnload(model=model) | Sleep(model=model):
+                    self._tasks.start(self._unload(model), name=f"unloading {model}")
+        if self.lifecycle.alarm != self._alarm_set:
+            self._alarm_changed.set()
+
+    def _settle_future(self, request: str, error: BatutaError | None) -> None:
+        future = self._futures.get(request)
+        if future is None or future.done():
+            if error is None:  # whoever asked has left in this very moment
+                self.post(ev.Released(request))
+        elif error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error.again())  # waiters share a cause, not a traceback
+
+    async def _load(self, model: str) -> None:
+        """Do a load and report its end exactly once.
+
+        1. The engine says how it went.
+        2. It was aborted: see to it that the memory is back, then report.
+        """
+        spec, engine = self._subject(model)
+
+        def on_progress(progress: LoadProgress) -> None:
+            self.post(ev.Progressed(model, progress.stage, progress.fraction))
+
+        try:
+            report = await engine.load(spec, on_progress)
+        except asyncio.CancelledError:
+            if self._is_closed:
+                raise
+            await self._clean_up(engine, spec)  # 2
+            self._end_load(ev.LoadFailed(model, Cause.TIMEOUT, "the load took too long and was stopped"))
+        except BatutaError as error:
+            self._end_load(ev.LoadFailed(model, error.cause or Cause.UNKNOWN, error.message))
+        else:
+            self._end_load(ev.Loaded(model, report.memory_bytes, report.seconds, report.was_resident))  # 1
+
+    def _end_load(self, event: ev.Loaded | ev.LoadFailed) -> None:
+        del self._loads[event.model]
+        self.post(event)
+
+    async def _clean_up(self, engine: LoadableEngine, spec: ModelSpec) -> None:
+        try:
+            await engine.unload(spec)
+        except BatutaError:
+            return  # the next look at the engine finds what is left
+
+    async def _unload(self, model: str) -> None:
+        spec, engine = self._subject(model)
+        started = self._clock.monotonic()
+        try:
+            await engine.unload(spec)
+        except BatutaError as error:
+            self.post(ev.UnloadFailed(model, error.message))
+        else:
+            self.post(ev.Unloaded(model, self._clock.monotonic() - started))
+
+    def _subject(self, model: str) -> tuple[ModelSpec, LoadableEngine]:
+        engine = self._engines[model]
+        assert isinstance(engine, LoadableEngine), f"{model} is not loaded by us"
+        return self.lifecycle.residencies[model].spec, engine
+
+    # Looking and ringing ------------------------------------------------------------------------------------
+
+    def _gone(self, model: str, reason: str) -> None:
+        if reason.startswith(LOST):
+            self.post(ev.Lost(model, reason.removeprefix(LOST)))
+        else:
+            self.post(ev.Crashed(model, reason))
+
+    async def observe(self) -> None:
+        """Ask every engine that loads models what it holds, and take in the answers."""
+        engines: dict[int, tuple[LoadableEngine, set[str]]] = {}
+        for model, engine in self._engines.items():
+            if model in self.lifecycle.residencies and isinstance(engine, LoadableEngine):
+                engines.setdefault(id(engine), (engine, set()))[1].add(model)
+        for engine, models in engines.values():
+            before = {model: self._standing(model) for model in models}
+            try:
+                residents = await engine.resident()
+            except BatutaError:
+                continue  # it cannot be asked; what it held is reported by its watch
+            held = {r.model_id: r.memory_bytes for r in residents if not r.is_loading}
+            loading = {r.model_id for r in residents if r.is_loading}
+            # What changed while the engine was answering would be judged by an old picture.
+            steady = {model for model in models if self._standing(model) == before[model]}
+            self.post(ev.Observed(held, frozenset(steady - loading)))
+
+    def _standing(self, model: str) -> tuple[object, ...]:
+        residency = self.lifecycle.residencies.get(model)
+        return (residency.state, residency.since, residency.epoch) if residency else ()
+
+    async def _observe_forever(self) -> None:
+        while True:
+            await self._clock.sleep(OBSERVE_EVERY_S)
+            await self.observe()
+
+    async def _ring(self) -> None:
+        """Post a Tick whenever the lifecycle's alarm is due."""
+        while True:
+            self._alarm_changed.clear()
+            alarm = self._alarm_set = self.lifecycle.alarm
+            if alarm is None:
+                await self._alarm_changed.wait()
+            elif (wait := alarm - self._clock.monotonic()) <= 0:
+                self.post(ev.Tick())
+                await asyncio.sleep(0)
+            else:
+                await self._sleep_or_change(wait)
+
+    async def _sleep_or_change(self, seconds: float) -> None:
+        changed = asyncio.get_running_loop().create_task(self._alarm_changed.wait())
+        slept = asyncio.get_running_loop().create_task(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait({changed, slept}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
+            slept.cancel()
+
+    def __repr__(self) -> str:
+        return f"<Runner {self.lifecycle!r}>"

@@ -1,0 +1,249 @@
+"""One model's process as its loader sees it: start, follow, ping, stop. Knows nothing of other models or of sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from batuta.errors import BatutaError, Cause, ModelFailed
+from batuta.loader import faults, memory
+
+PROGRAM = "batuta.loader.engines.llamacpp"
+LARGEST_LOG = 1 << 20
+STOP_S = 3.0  # llama.cpp ends at once on SIGTERM; a process stopped by a debugger does not
+WATCH_S = 0.05  # between two looks at the progress of a load
+LAST_WORDS = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a model is to be run.
+
+    Attributes:
+        id: the model's id, under which its answers go out.
+        path: the real file.
+        size: bytes of the file, for the progress.
+        context: tokens.
+        slots: conversations at once.
+        gpu_layers: -1 for all that fit.
+        threads: 0 for one a physical core.
+        embedding: chat | model | off: how `/v1/embeddings` is served.
+        projector: path of the picture projector, or None.
+    """
+
+    id: str
+    path: str
+    size: int
+    context: int
+    slots: int
+    gpu_layers: int
+    threads: int
+    embedding: str
+    projector: str | None = None
+
+
+Progress = Callable[[str, float | None], None]
+
+
+class Child:
+    """A running process. Made by `Child.start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, plan: Plan, *, key: str, log: Path, log_start: int) -> None:
+        self._process = process
+        self._plan = plan
+        self.key = key
+        self.port = 0
+        self._log = log
+        self._log_start = log_start
+        self._pong = 0
+        self._ping = 0
+        self._refused: str | None = None
+        self._oom_kills = _oom_kills()
+
+    @classmethod
+    async def start(cls, plan: Plan, *, log_dir: Path, environ: Mapping[str, str]) -> Child:
+        """Start the process and hand it its parameters. Raises ModelFailed when it cannot be started."""
+        log = _log_file(log_dir, plan.id)
+        key = secrets.token_urlsafe(32)
+        errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                PROGRAM,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                env=dict(environ),
+                start_new_session=True,  # a group of its own: the terminal's Ctrl-C is for the gateway
+            )
+        except OSError as error:
+            raise ModelFailed(
+                f"{plan.id} was not loaded: no process could be started ({error.strerror})",
+                model=plan.id,
+                cause=Cause.CRASH,
+            ) from None
+        finally:
+            log_start = os.fstat(errors).st_size
+            os.close(errors)
+        child = cls(process, plan, key=key, log=log, log_start=log_start)
+        params = {
+            "parent": os.getpid(),
+            "model": plan.path,
+            "alias": plan.id,
+            "key": key,
+            "log": str(log),
+            **{k: v for k, v in asdict(plan).items() if k not in {"id", "path", "size"}},
+        }
+        child._write(json.dumps(params))
+        return child
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def until_ready(self, on_progress: Progress) -> None:
+        """Follow the load until the model can answer. Raises the typed error if the process ends before."""
+        on_progress("starting", None)
+        async for report in self._reports():
+            if "ready" in report:
+                self.port = int(report["ready"])
+                return
+            if report.get("stage") == "reading":
+                await self._follow_reading(on_progress)
+            elif "refused" in report:
+                self._refused = str(report["refused"])
+        raise await self._failure()
+
+    async def _follow_reading(self, on_progress: Progress) -> None:
+        """Report how much of the file is in, until the process says something again (or ends)."""
+        start = memory.reading(self.pid)
+        on_progress("reading", 0.0)
+        stdout = self._stdout
+        is_warming = False
+        while not stdout.at_eof() and not _has_data(stdout):
+            await asyncio.sleep(WATCH_S)
+            if is_warming or start is None or (now := memory.reading(self.pid)) is None:
+                continue
+            fraction = min(now.since(start) / max(self._plan.size, 1), 1.0)
+            is_warming = fraction >= 0.995
+            on_progress("warming" if is_warming else "reading", fraction)
+        if not is_warming and _has_data(stdout):
+            on_progress("warming", 1.0)
+
+    async def until_gone(self, *, every: float, misses: int = 3) -> str:
+        """Ping the process until it ends or stops answering; return why. A silent one is killed."""
+        reader = asyncio.get_running_loop().create_task(self._collect_pongs(), name=f"pongs of {self._plan.id}")
+        try:
+            while not reader.done():
+                self._ping += 1
+                self._write(f"ping {self._ping}")
+                await asyncio.wait([reader], timeout=every)
+                if not reader.done() and self._ping - self._pong >= misses:
+                    self.kill()
+                    await self._process.wait()
+                    return f"its process did not answer {misses} heartbeats of {every:g} s and was ended"
+            code = await self._process.wait()
+        finally:
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+        return f"its process ended ({faults.describe_exit(code)})"
+
+    async def stop(self) -> None:
+        """End the process; return when it is gone and its memory is back."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), STOP_S)
+            except TimeoutError:
+                self.kill()
+                await self._process.wait()
+        self._let_go()
+
+    def kill(self) -> None:
+        """End it and everything it started, at once."""
+        with suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    def last_words(self) -> list[str]:
+        """Return the last lines it wrote to its log since it was started."""
+        with suppress(OSError), self._log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            begin = self._log_start if size >= self._log_start else 0  # a new file was begun since
+            file.seek(max(begin, size - LAST_WORDS))
+            return file.read().decode("utf-8", "replace").splitlines()
+        return []
+
+    def _let_go(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    @property
+    def _stdout(self) -> asyncio.StreamReader:
+        if self._process.stdout is None:
+            raise RuntimeError("the process was started without a pipe")
+        return self._process.stdout
+
+    async def _reports(self) -> Any:
+        async for line in self._stdout:
+            with suppress(ValueError):
+                report = json.loads(line)
+                if isinstance(report, dict):
+                    yield report
+
+    async def _collect_pongs(self) -> None:
+        async for report in self._reports():
+            self._pong = int(report.get("pong", self._pong))
+
+    async def _failure(self) -> BatutaError:
+        code = await self._process.wait()
+        self._let_go()
+        lines = self.last_words()
+        if self._refused:
+            lines.append(self._refused)
+        killed = code == -signal.SIGKILL and _oom_kills() > self._oom_kills
+        return faults.classify(self._plan.id, lines, exit_code=code, was_oom_killed=killed)
+
+    def _write(self, line: str) -> None:
+        if self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(line.encode() + b"\n")
+
+
+def _has_data(reader: asyncio.StreamReader) -> bool:
+    # The stream has no public way to look without taking; a wrong guess costs one look more.
+    return bool(getattr(reader, "_buffer", b""))
+
+
+def _log_file(log_dir: Path, model: str) -> Path:
+    """Return the model's log, begun anew when the last one has grown large."""
+    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in model).lstrip(".")[:120] or "model"
+    log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = log_dir / f"{safe}.log"
+    with suppress(FileNotFoundError):
+        if log.stat().st_size > LARGEST_LOG:
+            log.replace(log.with_suffix(".log.1"))
+    return log
+
+
+def _oom_kills() -> int:
+    """Return how many processes the kernel has ended for memory since it started; 0 where it does not tell."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0

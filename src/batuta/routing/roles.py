@@ -1,0 +1,36 @@
+"""Virtual model names and who stands behind them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from batuta.catalog.entities import Capability, ModelSpec, Role
+
+
+class Virtual(StrEnum):
+    """Names that are not models but choices."""
+
+    AUTO = "auto"
+    BRAIN = "brain"
+    EXECUTOR = "executor"
+
+
+_BY_NAME = {v.value: v for v in Virtual}
+_ROLE_OF = {Virtual.AUTO: Role.BRAIN, Virtual.BRAIN: Role.BRAIN, Virtual.EXECUTOR: Role.EXECUTOR}
+
+
+def as_virtual(name: str) -> Virtual | None:
+    """Return the virtual name, or None if it is a model's own name."""
+    return _BY_NAME.get(name)
+
+
+def holders(virtual: Virtual, specs: Iterable[ModelSpec]) -> list[ModelSpec]:
+    """Return the models that hold the role behind a virtual name, by id; none may."""
+    role = _ROLE_OF[virtual]
+    return sorted((s for s in specs if role in s.roles and s.enabled), key=lambda s: s.id)
+
+
+def can_chat(spec: ModelSpec) -> bool:
+    """Say whether the model answers messages (an embedding model does not)."""
+    return Capability.CHAT in spec.capabilities or Capability.COMPLETION in spec.capabilities

@@ -1,0 +1,104 @@
+"""Turns a model name into an ordered plan of candidates. Pure; made once a request, only walked afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from batuta.catalog.entities import Capability, ModelSpec
+from batuta.errors import BadRequest, ModelNotFound
+from batuta.routing.alternatives import TIER_WORDS, Standing, alternatives
+from batuta.routing.roles import Virtual, as_virtual, holders
+
+MAX_CANDIDATES = 4  # each may cost a load; a person waits for two, hardly for four
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model to try, and why it stands where it stands."""
+
+    model_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """Who is tried, in order.
+
+    Attributes:
+        requested: the name the caller used.
+        candidates: at least one.
+        reason: why the first is the first.
+    """
+
+    requested: str
+    candidates: tuple[Candidate, ...]
+    reason: str
+
+
+World = Callable[[], Sequence[Standing]]
+
+
+def plan(
+    name: str,
+    specs: Mapping[str, ModelSpec],
+    world: World,
+    *,
+    needs: frozenset[Capability],
+    allow_fallback: bool | None = None,
+) -> RoutePlan:
+    """Return who answers a request for `name`.
+
+    1. A model's own name: that model; others only if the caller allows it.
+    2. A virtual name: whoever holds the role, then the alternatives; fallback unless the caller forbids it.
+
+    Args:
+        name: as the caller wrote it.
+        specs: the catalog.
+        world: gives the standing of all models; only asked when it is needed.
+        needs: what a candidate must be able to do.
+        allow_fallback: the caller's word on it; None: the default above.
+
+    Raises:
+        BadRequest: the named model cannot do what is asked.
+        ModelNotFound: nobody is behind the name.
+    """
+    spec = specs.get(name)
+    if spec is not None:  # 1
+        if missing := needs - spec.capabilities:
+            able = ", ".join(sorted(spec.capabilities))
+            raise BadRequest(f"{name} cannot do {', '.join(sorted(missing))}; it can do {able}", model=name)
+        first = Candidate(name, "named by the caller")
+        others = _others(spec, world, needs) if allow_fallback else ()
+        return RoutePlan(name, (first, *others)[:MAX_CANDIDATES], first.why)
+    virtual = as_virtual(name)
+    if virtual is None:
+        raise ModelNotFound(f"there is no model {name!r}; GET /v1/models lists what there is", model=name)
+    return _plan_virtual(virtual, specs, world, needs, allow_fallback=allow_fallback is not False)  # 2
+
+
+def _plan_virtual(
+    virtual: Virtual,
+    specs: Mapping[str, ModelSpec],
+    world: World,
+    needs: frozenset[Capability],
+    *,
+    allow_fallback: bool,
+) -> RoutePlan:
+    held = [s for s in holders(virtual, specs.values()) if needs <= s.capabilities]
+    firsts = [Candidate(s.id, f"holds the role {next(iter(s.roles)).value}") for s in held[:1]]
+    others = _others(held[0] if held else None, world, needs)
+    candidates = (*firsts, *others)
+    if not candidates:
+        raise ModelNotFound(
+            f"no model can answer for {virtual.value!r}: put a .gguf file into the models folder, start Ollama, "
+            "LM Studio or llama-server and add its address, or add an external API",
+            model=virtual.value,
+        )
+    if not allow_fallback:
+        candidates = candidates[:1]
+    return RoutePlan(virtual.value, candidates[:MAX_CANDIDATES], f"{virtual.value}: {candidates[0].why}")
+
+
+def _others(spec: ModelSpec | None, world: World, needs: frozenset[Capability]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(s.spec.id, TIER_WORDS[tier]) for s, tier in alternatives(spec, world(), needs=needs))

@@ -1,0 +1,78 @@
+// The line a person sees before the first word: which model, what it is doing, how far, how long.
+
+import { call, modelPath } from "./api.js";
+import { announce, make } from "./dom.js";
+import { maybe, place, say, seconds } from "./words.js";
+
+const OFFER_AFTER_MS = 1200; // a wait shorter than this needs no way out
+
+export class Waiting {
+  #started = performance.now();
+  #line = make("p", { class: "stage" });
+  #bar = make("progress", { max: 100, hidden: true, "aria-label": say("waiting.progress") });
+  #other = make("button", { type: "button", class: "quiet", hidden: true });
+  #timer;
+  #asked = "";
+  #stage = "";
+  #note = {};
+
+  /** `onCancel()` ends the wait; `onOther(id)` asks another model instead. */
+  constructor({ model, onCancel, onOther }) {
+    this.model = model;
+    this.onOther = onOther;
+    const cancel = make("button", { type: "button", class: "quiet", on: { click: onCancel } }, say("cancel"));
+    this.element = make("div", { class: "waiting" }, this.#line, this.#bar, make("p", { class: "actions" }, cancel, this.#other));
+    this.#timer = setInterval(() => this.#tick(), 250);
+    this.#show();
+  }
+
+  /** Take in a note of the stream: stage, fraction, model, elapsed_s, remaining_s, position. */
+  update(note) {
+    this.#note = { ...note, at: performance.now() };
+    if (note.model) this.model = note.model;
+    this.#show();
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.element.remove();
+  }
+
+  #tick() {
+    if (performance.now() - this.#started > OFFER_AFTER_MS) this.#offerOther();
+    this.#show();
+  }
+
+  #show() {
+    const { stage = "", fraction, position, remaining_s: remaining, elapsed_s: elapsed, at = this.#started } = this.#note;
+    const now = performance.now();
+    const percent = typeof fraction === "number" ? Math.round(fraction * 100) : null;
+    const waited = elapsed === undefined || elapsed === null ? (now - this.#started) / 1000 : elapsed + (now - at) / 1000;
+    const doing = stage === "queued" && position ? say("waiting.queued", { place: place(position) }) : maybe(`stage.${stage}`) || say("stage.asking");
+    const parts = [percent === null ? doing : say("waiting.percent", { doing, percent })];
+    if (waited >= 1) parts.push(seconds(Math.floor(waited)));
+    if (remaining > 0) parts.push(say("waiting.left", { time: seconds(Math.max(1, Math.round(remaining - (now - at) / 1000))) }));
+    const name = this.model && this.model !== "auto" ? make("strong", {}, this.model) : null;
+    this.#line.replaceChildren(...(name ? [name, " · "] : []), parts.join(" · "));
+    this.#bar.hidden = percent === null;
+    if (percent !== null) this.#bar.value = percent;
+    if (doing !== this.#stage) announce([this.model === "auto" ? "" : this.model, doing].filter(Boolean).join(": "));
+    this.#stage = doing;
+  }
+
+  async #offerOther() {
+    const model = this.model;
+    if (!model || model === "auto" || this.#asked === model) return;
+    this.#asked = model;
+    try {
+      const found = await (await call(modelPath(model, "alternative"))).json();
+      const other = found.alternative?.id ?? found.alternative ?? found.model ?? found.id;
+      if (typeof other !== "string" || !other || other === model) return;
+      this.#other.textContent = say("waiting.other", { model: other });
+      this.#other.onclick = () => this.onOther(other);
+      this.#other.hidden = false;
+    } catch {
+      this.#other.hidden = true; // no other model can answer: there is nothing to offer
+    }
+  }
+}

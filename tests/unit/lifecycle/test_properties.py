@@ -1,0 +1,231 @@
+"""The lifecycle under arbitrary events: no sequence breaks an invariant, and everybody who waits is answered."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from batuta.catalog.entities import MemoryNeed, ModelSpec
+from batuta.errors import Cause
+from batuta.lifecycle import events as ev
+from batuta.lifecycle.commands import AbortLoad, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
+from batuta.lifecycle.ledger import MemoryLedger
+from batuta.lifecycle.machine import Lifecycle
+from batuta.lifecycle.states import ModelState
+
+LOCAL = ("brain", "coder", "small", "dozer", "giant")
+REMOTE = "api/far"
+MODELS = (*LOCAL, REMOTE)
+NEEDS = {"brain": 13, "coder": 9, "small": 3, "dozer": 6, "giant": 40}
+models = st.sampled_from(MODELS)
+local = st.sampled_from(LOCAL)
+
+
+class World(RuleBasedStateMachine):
+    """Engines and callers that do anything at any time; the lifecycle must keep its promises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lifecycle = Lifecycle({"host": MemoryLedger("host", 16)}, load_timeout_s=60.0)
+        self.now = 0.0
+        self.ids = itertools.count()
+        self.asked: set[str] = set()  # requests not answered yet
+        self.held: set[str] = set()  # leases
+        self.loading: set[str] = set()  # loads that engines have been told to do
+        self.unloading: dict[str, type[Command]] = {}
+        self.resident: set[str] = set()  # what engines really hold
+
+    @initialize(
+        ttl=st.one_of(st.none(), st.floats(1, 30)),
+        pinned=st.sets(local, max_size=1),
+        slots=st.integers(1, 3),
+    )
+    def register(self, ttl: float | None, pinned: set[str], slots: int) -> None:
+        for name in LOCAL:
+            spec = ModelSpec(
+                name,
+                "local",
+                name,
+                memory=MemoryNeed(weights=NEEDS[name]),
+                is_loadable=True,
+                slots=slots,
+                ttl_s=ttl,
+                pinned=name in pinned,
+            )
+            self.send(ev.Registered(spec, can_sleep=name == "dozer"))
+        self.send(ev.Registered(ModelSpec(REMOTE, "api", "far")))
+
+    # What the lifecycle orders, the world takes in -----------------------------------------------------------
+
+    def send(self, event: ev.Event) -> None:
+        for command in self.lifecycle.handle(event, self.now):
+            self.obey(command)
+        self.lifecycle.check()
+
+    def obey(self, command: Command) -> None:
+        match command:
+            case Grant(request=request, model=model):
+                assert request in self.asked, f"{request} granted twice or never asked"
+                assert model == REMOTE or model in self.resident, f"{model} granted and not in memory"
+                self.asked.remove(request)
+                self.held.add(request)
+            case Refuse(request=request):
+                assert request in self.asked, f"{request} refused twice or never asked"
+                self.asked.remove(request)
+            case StartLoad(model=model) | Wake(model=model):
+                assert model not in self.loading, f"{model} loaded twice at once"
+                assert model not in self.resident, f"{model} reloaded though resident"
+                self.loading.add(model)
+            case AbortLoad(model=model):
+                assert model in self.loading
+            case StartUnload(model=model) | Sleep(model=model):
+                leased = [r for r in self.held if self.lease_is_live(r, model)]
+                assert not leased, f"{model} evicted while leased by {leased}"
+                assert model not in self.unloading
+                self.unloading[model] = type(command)
+            case _:
+                pass
+
+    def lease_is_live(self, request: str, model: str) -> bool:
+        return self.lifecycle.leases.get(request) == (model, self.lifecycle.residencies[model].epoch)
+
+    # Callers ------------------------------------------------------------------------------------------------
+
+    @rule(model=models, priority=st.sampled_from(ev.Priority), patience=st.floats(0.1, 200))
+    def want(self, model: str, priority: ev.Priority, patience: float) -> None:
+        request = f"r{next(self.ids)}"
+        self.asked.add(request)
+        self.send(ev.Wanted(request, model, priority, self.now + patience))
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def leave_the_queue(self, data: st.DataObject) -> None:
+        request = data.draw(st.sampled_from(sorted(self.asked)))
+        self.asked.remove(request)
+        self.send(ev.Abandoned(request))
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), ok=st.sampled_from([True, False, None]))
+    def release(self, data: st.DataObject, *, ok: bool | None) -> None:
+        request = data.draw(st.sampled_from(sorted(self.held)))
+        self.held.remove(request)
+        self.send(ev.Released(request, ok))
+
+    @rule(model=models, cause=st.sampled_from(Cause))
+    def answer_badly(self, model: str, cause: Cause) -> None:
+        self.send(ev.AnswerFailed(model, cause, "scripted"))
+
+    # Engines ------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.loading)
+    @rule(data=st.data(), took=st.integers(0, 12))
+    def finish_load(self, data: st.DataObject, took: int) -> None:
+        model = data.draw(st.sampled_from(sorted(self.loading)))
+        self.loading.remove(model)
+        self.resident.add(model)
+        self.send(ev.Loaded(model, took, 1.0))
+
+    @precondition(lambda self: self.loading)
+    @rule(data=st.data(), cause=st.sampled_from(Cause))
+    def fail_load(self, data: st.DataObject, cause: Cause) -> None:
+        model = data.draw(st.sampled_from(sorted(self.loading)))
+        self.loading.remove(model)
+        self.send(ev.LoadFailed(model, cause, "scripted"))
+
+    @precondition(lambda self: self.loading)
+    @rule(data=st.data(), fraction=st.floats(0, 1))
+    def progress(self, data: st.DataObject, fraction: float) -> None:
+        self.send(ev.Progressed(data.draw(st.sampled_from(sorted(self.loading))), "reading", fraction))
+
+    @precondition(lambda self: self.unloading)
+    @rule(data=st.data(), fails=st.booleans())
+    def finish_unload(self, data: st.DataObject, *, fails: bool) -> None:
+        model = data.draw(st.sampled_from(sorted(self.unloading)))
+        kind = self.unloading.pop(model)
+        if fails:
+            self.send(ev.UnloadFailed(model, "scripted"))
+        else:
+            self.resident.discard(model)
+            self.send(ev.Slept(model) if kind is Sleep else ev.Unloaded(model, 0.1))
+
+    @precondition(lambda self: self.resident)
+    @rule(data=st.data(), loader_died=st.booleans())
+    def die(self, data: st.DataObject, *, loader_died: bool) -> None:
+        model = data.draw(st.sampled_from(sorted(self.resident)))
+        self.resident.remove(model)
+        self.unloading.pop(model, None)
+        self.send(ev.Lost(model, "scripted") if loader_died else ev.Crashed(model, "scripted"))
+
+    @rule()
+    def observe(self) -> None:
+        steady = frozenset(set(LOCAL) - self.loading - set(self.unloading))
+        self.send(ev.Observed({m: 1 for m in self.resident if m in steady}, steady))
+
+    # People -------------------------------------------------------------------------------------------------
+
+    @rule(model=models)
+    def ask_unload(self, model: str) -> None:
+        if model != REMOTE:
+            self.send(ev.UnloadAsked(model))
+
+    @rule(model=local, pinned=st.booleans())
+    def pin(self, model: str, *, pinned: bool) -> None:
+        self.send(ev.PinChanged(model, pinned))
+
+    @rule(model=models, enabled=st.booleans())
+    def switch(self, model: str, *, enabled: bool) -> None:
+        self.send(ev.SwitchedOn(model) if enabled else ev.SwitchedOff(model))
+
+    @rule(model=models)
+    def reset(self, model: str) -> None:
+        self.send(ev.ResetAsked(model))
+
+    @rule(seconds=st.floats(0.01, 70))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.send(ev.Tick())
+
+    # Promises -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def memory_is_never_overbooked(self) -> None:
+        self.lifecycle.check()
+
+    @invariant()
+    def every_waiter_is_known(self) -> None:
+        waiting = {w.request for m in self.lifecycle.waiting.models() for w in self.lifecycle.waiting.of(m)}
+        assert waiting == self.asked, "a waiter was lost or answered without a word"
+
+    def teardown(self) -> None:
+        """From any state, when engines and callers behave, everybody who waits gets an answer."""
+        for _ in range(200):
+            if not self.asked:
+                break
+            for request in sorted(self.held):
+                self.held.discard(request)
+                self.send(ev.Released(request, ok=True))
+            for model in sorted(self.unloading):
+                kind = self.unloading.pop(model)
+                self.resident.discard(model)
+                self.send(ev.Slept(model) if kind is Sleep else ev.Unloaded(model, 0.1))
+            for model in sorted(self.loading):
+                self.loading.discard(model)
+                self.resident.add(model)
+                self.send(ev.Loaded(model, 0, 1.0))
+            self.now = max(self.now, self.lifecycle.alarm or self.now)
+            self.send(ev.Tick())
+        assert not self.asked, f"never answered: {self.asked}"
+        assert all(r.state in ModelState for r in self.lifecycle.residencies.values())
+
+
+World.TestCase.settings = settings(
+    max_examples=int(os.environ.get("BATUTA_LIFECYCLE_RUNS", "150")),
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestWorld = World.TestCase

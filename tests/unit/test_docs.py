@@ -1,0 +1,65 @@
+"""The documents hold together: links lead somewhere, and every page can be reached from the first one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.check_tree import ROOT, tracked_files
+
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"^(```|~~~).*?^\1\s*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+PAGES = [path for path in tracked_files() if path.suffix == ".md"]
+
+
+def links(page: Path) -> Iterator[str]:
+    """Yield the targets of a page's links, code left out."""
+    for match in LINK.finditer(CODE.sub("", (ROOT / page).read_text(encoding="utf-8"))):
+        yield match[1] or match[2]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that headings make: lower case, punctuation dropped, spaces to hyphens."""
+    text = FENCED.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text)}
+
+
+def resolve(page: Path, target: str) -> tuple[Path, str]:
+    path, _, anchor = target.partition("#")
+    there = (ROOT / page).parent / path if path else ROOT / page
+    return Path(there.resolve()), anchor
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link names a file of the tree, and a heading of it where it names one."""
+    broken = []
+    for page in PAGES:
+        for target in links(page):
+            if re.match(r"[a-z]+:", target):
+                continue
+            there, anchor = resolve(page, target)
+            if not there.exists() or not there.is_relative_to(ROOT):
+                broken.append(f"{page}: {target}")
+            elif anchor and there.suffix == ".md" and anchor not in anchors(there.relative_to(ROOT)):
+                broken.append(f"{page}: {target} (no such heading)")
+    assert not broken
+
+
+def test_each_page_can_be_reached() -> None:
+    """A reader who starts at docs/index.md finds every page of docs."""
+    start = Path("docs/index.md")
+    reached, queue = {start}, [start]
+    while queue:
+        page = queue.pop()
+        for target in links(page):
+            if re.match(r"[a-z]+:", target):
+                continue
+            there, _ = resolve(page, target)
+            if there.suffix == ".md" and there.is_file() and (found := there.relative_to(ROOT)) not in reached:
+                reached.add(found)
+                queue.append(found)
+    lost = sorted(str(page) for page in PAGES if page.parts[0] == "docs" and page not in reached)
+    assert not lost
