@@ -72,7 +72,8 @@ def no_leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread, a child process or an asyncio task behind."""
     threads, children = _threads(), _children()
     function = getattr(request, "function", None)
-    if inspect.iscoroutinefunction(function):
+    given = getattr(function, "hypothesis", None)  # a test with examples wraps the coroutine
+    if inspect.iscoroutinefunction(given.inner_test if given else function):
         request.getfixturevalue("no_leftover_tasks")
     yield
     left = _threads() - threads

@@ -23,7 +23,6 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = Path("docs/reference/dependencies.md")
-STATIC = Path("src/batuta/web/static")
 SKIPPED = {".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache"}
 SHIPPED = ("run", "postgres", "testing")  # what a person may install with Batuta
 # The page says the same on every machine: markers are judged for this one.
@@ -219,27 +218,35 @@ def check_table(root: Path, rules: dict[str, Any]) -> Iterator[str]:
 # --- vendored files ------------------------------------------------------------------------------------------------
 
 
-def check_vendored(root: Path) -> Iterator[str]:
-    """Yield each vendored file that is not listed, not as listed, or listed and not there."""
-    static = root / STATIC
-    listing = static / "VENDORED.toml"
-    folder = static / "vendor"
-    present = {path.relative_to(static).as_posix() for path in folder.rglob("*") if path.is_file()}
+def check_vendored(root: Path, rules: dict[str, Any]) -> Iterator[str]:
+    """Yield each file in a folder `vendor` that the VENDORED.toml beside the folder does not list as it is."""
+    folders = {
+        Path(*path.parts[: path.parts.index("vendor")]) for path in tracked_files(root) if "vendor" in path.parts
+    }
+    for folder in sorted(folders | {path.parent for path in tracked_files(root) if path.name == "VENDORED.toml"}):
+        yield from _check_vendored(root, folder, rules["allowed_licences"])
+
+
+def _check_vendored(root: Path, folder: Path, allowed: list[str]) -> Iterator[str]:
+    listing = root / folder / "VENDORED.toml"
+    present = {path.relative_to(folder).as_posix() for path in tracked_files(root) if folder / "vendor" in path.parents}
     if not listing.is_file():
-        yield from (f"{STATIC / name} is vendored, but there is no {STATIC}/VENDORED.toml" for name in sorted(present))
+        yield from (f"{folder / name} is vendored, but there is no {folder}/VENDORED.toml" for name in sorted(present))
         return
     listed: set[str] = set()
     for entry in _entries(tomllib.loads(listing.read_text(encoding="utf-8"))):
         if missing := {"name", "version", "file", "sha256", "licence"} - set(entry):
-            yield f"VENDORED.toml: {entry.get('file', entry)} lacks {', '.join(sorted(missing))}"
+            yield f"{folder}/VENDORED.toml: {entry.get('file', entry)} lacks {', '.join(sorted(missing))}"
             continue
-        path = static / entry["file"]
+        path = root / folder / entry["file"]
         listed |= {entry["file"], entry.get("licence_file", entry["file"])}
+        if not is_allowed(entry["licence"], allowed):
+            yield f"{folder}/VENDORED.toml: licence {entry['licence']!r} of {entry['file']} is not on the list"
         if not path.is_file():
-            yield f"VENDORED.toml lists {entry['file']}, which is not there"
+            yield f"{folder}/VENDORED.toml lists {entry['file']}, which is not there"
         elif hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
-            yield f"{STATIC}/{entry['file']} is not the file that VENDORED.toml lists (other sha256)"
-    yield from (f"{STATIC / name} is not listed in VENDORED.toml" for name in sorted(present - listed))
+            yield f"{folder / entry['file']} is not the file that VENDORED.toml lists (other sha256)"
+    yield from (f"{folder / name} is not listed in {folder}/VENDORED.toml" for name in sorted(present - listed))
 
 
 def _entries(tree: dict[str, Any]) -> list[dict[str, Any]]:
@@ -254,7 +261,7 @@ def problems(root: Path = ROOT) -> list[str]:
         *check_locks(root),
         *check_licences(root, rules),
         *check_table(root, rules),
-        *check_vendored(root),
+        *check_vendored(root, rules),
     ]
 
 

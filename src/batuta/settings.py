@@ -60,23 +60,23 @@ class _Section(BaseModel):
 class MemorySettings(_Section):
     """What local models may take."""
 
-    budget: Size | None = None  # None: what the device has less the margin
-    margin: Size = 1_500_000_000  # desktop, browser and Batuta itself; a smaller one swaps on an 8 GB laptop
+    budget: Size | None = None  # bytes for all models; none: what the device has less the margin
+    margin: Size = 1_500_000_000  # bytes left to the desktop, a browser and Batuta; less makes an 8 GB laptop swap
 
 
 class LoaderSettings(_Section):
     """The process that holds local models."""
 
-    grace_s: float = 60.0  # long enough for a restart or an upgrade of the gateway, short enough to free a GPU
-    heartbeat_s: float = 2.0  # three missed beats make a hang visible within 6 s
-    start_timeout_s: float = 20.0  # a cold start of Python from a slow disk takes a few seconds
-    load_timeout_s: float = 180.0  # 13 GB from a hard disk at 100 MB/s is 130 s
+    grace_s: float = 60.0  # models stay warm without a gateway: through its restart, not for an evening
+    heartbeat_s: float = 2.0  # a sign of life; three missed ones make a hang visible within 6 s
+    start_timeout_s: float = 20.0  # for its process; a cold Python on a slow disk takes some seconds
+    load_timeout_s: float = 180.0  # for one load; 13 GB from a hard disk at 100 MB/s is 130 s
 
 
 class QueueSettings(_Section):
     """Who waits, and how long."""
 
-    deadline_s: float = 180.0  # as long as a load may take
+    deadline_s: float = 180.0  # a request waits this long for its model: as long as a load may take
     max_wait_s: float = 15.0  # the wait past the first chance after which a busy model is drained for another
     max_wait_swaps: int = 2  # nobody watches more swaps than this go by
     limit: int = 1000  # waiting requests; at 20 KiB each this is 20 MB
@@ -85,67 +85,69 @@ class QueueSettings(_Section):
 class EngineSettings(_Section):
     """How local models are run unless a model's own options say otherwise."""
 
-    context_length: int = 8192  # holds a long chat; KV for it is under 1 GB on today's 4-8 B models
+    context_length: int = 8192  # tokens; a long chat, under 1 GB of cache on today's 4-8 B models
     slots: int = 4  # conversations at once; they share the context's memory (unified KV)
-    gpu_layers: int = -1  # all that fit
-    threads: int = 0  # 0: one a physical core
+    gpu_layers: int = -1  # layers on the GPU; -1: all that fit
+    threads: int = 0  # processor threads; 0: one a physical core
     idle_s: float = 60.0  # silence after which a stream counts as dead
 
 
 class EdgeSettings(_Section):
     """What the listening socket puts up with."""
 
-    max_body: Size = 32 * 1024 * 1024  # a 20 MB image in base64 fits
-    max_header: Size = 32 * 1024  # browsers stop at 8-16 KiB
-    head_timeout_s: float = 10.0  # a person's slowest network sends a head in one
-    body_grace_s: float = 10.0  # before the minimum rate counts
-    body_min_rate: int = 1024  # bytes a second
-    idle_timeout_s: float = 10.0  # a connection that never says anything
-    keep_alive_s: float = 75.0  # above the 60 s of common clients, so that they close first
-    max_connections: int = 2000
-    max_connections_per_host: int = 1000  # loopback is one host: a person's many tabs and agents
+    max_body: Size = 32 * 1024 * 1024  # bytes of a request; a 20 MB image in base64 fits
+    max_header: Size = 32 * 1024  # bytes of its head; browsers stop at 8-16 KiB
+    head_timeout_s: float = 10.0  # for a whole head; the slowest network sends one in less
+    body_grace_s: float = 10.0  # seconds before the minimum rate counts
+    body_min_rate: int = 1024  # bytes a second that a body must come at
+    idle_timeout_s: float = 10.0  # for a connection that never says anything
+    keep_alive_s: float = 75.0  # between requests; above the 60 s of common clients, which then close first
+    max_connections: int = 2000  # each costs a file and some 20 KiB
+    max_connections_per_host: int = 1000  # loopback is one host with many tabs and programs
     max_buffered: Size = 256 * 1024  # bytes waiting for a slow reader before the backend is paused
     write_timeout_s: float = 60.0  # a reader that takes nothing for this long is cut
     allowed_hosts: Words = ()  # names beside loopback and the bound address
     allowed_origins: Words = ()  # pages of other origins that may call, exactly as a browser sends them
-    heartbeat_s: float = 5.0  # under the 10-15 s after which common clients and proxies give up
+    heartbeat_s: float = 5.0  # comments while a model loads; clients and proxies give up at 10-15 s
 
 
 class AuthSettings(_Section):
     """Who may call."""
 
-    required: bool = False  # on loopback; any other bind demands keys by itself
-    api_key: str | None = Field(default=None, repr=False)  # all scopes
-    inference_keys: Words = Field(default=(), repr=False)  # inference scope only
+    required: bool = False  # demand a key on loopback too; elsewhere one is always demanded
+    api_key: str | None = Field(default=None, repr=False)  # the key that opens everything
+    inference_keys: Words = Field(default=(), repr=False)  # keys that open inference only
 
 
 class ProviderSettings(_Section):
     """An OpenAI-compatible server: `[[providers]]` in the TOML file."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
-    base_url: str = Field(pattern=r"^https?://")
-    name: str = ""
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")  # short and unique; the start of its models' ids
+    base_url: str = Field(pattern=r"^https?://")  # where its API is, with /v1 at the end
+    name: str = ""  # what a person reads; empty: the id
     key_env: str | None = None  # name of the environment variable that holds its key
-    is_local: bool = False
-    max_in_flight: int = 0
+    is_local: bool = False  # it runs on this machine or network and takes memory here
+    max_in_flight: int = 0  # requests at once; 0: no limit
 
 
 class Settings(_Section):
     """The whole tree."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=22888, ge=0, le=65535)
-    data_dir: Folder = Path(platformdirs.user_data_dir(APP, appauthor=False))
-    models_dirs: Folders = ()
+    host: str = "127.0.0.1"  # address to listen on: this machine only; any other demands a key
+    port: int = Field(default=22888, ge=0, le=65535)  # port to listen on: no known program's; 0 picks a free one
+    data_dir: Folder = Path(platformdirs.user_data_dir(APP, appauthor=False))  # database, records, logs, models
+    models_dirs: Folders = ()  # folders of model files; none: `models` in the data folder
     brain: str | None = None  # id or path of the default model
-    executor: str | None = None
-    starter: bool = True
-    discover: bool = True
-    browser: bool = True
-    ordered: bool = False
-    insecure: bool = False
-    language: str | None = None
-    database_url: str | None = Field(default=None, repr=False)  # may hold a password
+    executor: str | None = None  # id or path of the model for code and execution
+    starter: bool = True  # a bundled small model answers until there is a real one
+    discover: bool = True  # look for other engines on this machine
+    browser: bool = True  # open the page once `up` listens, where there is a display
+    ordered: bool = False  # keep the port closed until the default model is ready
+    insecure: bool = False  # listen beyond this machine without a key
+    language: str | None = None  # en or pt-BR; none: as the browser asks
+    database_url: str | None = Field(
+        default=None, repr=False
+    )  # SQLAlchemy's form, may hold a password; none: SQLite in the data folder
     memory: MemorySettings = MemorySettings()
     loader: LoaderSettings = LoaderSettings()
     queue: QueueSettings = QueueSettings()

@@ -33,6 +33,33 @@ def resolve(page: Path, target: str) -> tuple[Path, str]:
     return Path(there.resolve()), anchor
 
 
+def test_the_layout_is_the_tree() -> None:
+    """Every file and folder in the picture of the house is there, and every package is in the picture."""
+    house = (ROOT / "docs/explanation/design/house.md").read_text(encoding="utf-8")
+    picture = house.split("## Layout", 1)[1].split("```text\n", 1)[1].split("```", 1)[0]
+    folder, drawn = Path(), set()
+    for line in picture.splitlines():
+        if not (word := re.match(r"( *)([a-z_]+(?:\.py|/))", line)):
+            continue
+        if not word[1]:
+            folder = Path(word[2]) if word[2].endswith("/") else Path()
+            drawn.add(Path(word[2]))
+        else:
+            drawn.add(folder / word[2])
+    source = ROOT / "src/batuta"
+    packages = {path.parent.relative_to(source) for path in source.glob("*/__init__.py")}
+    missing = sorted(str(path) for path in drawn if not (source / path).exists())
+    assert (missing, packages - drawn) == ([], set())
+
+
+def test_threats_name_tests_that_are_there() -> None:
+    """What is called defended is shown by a test of that name."""
+    text = (ROOT / "THREATS.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tests/[\w/.-]+)`", text))
+    assert named
+    assert not sorted(name for name in named if not (ROOT / name).exists())
+
+
 def test_links_lead_somewhere() -> None:
     """Every relative link names a file of the tree, and a heading of it where it names one."""
     broken = []

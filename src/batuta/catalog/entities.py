@@ -34,7 +34,7 @@ class MemoryNeed:
 
     Attributes:
         weights: bytes of the tensors.
-        kv_per_token: bytes of key and value cache for one token of context in one slot.
+        kv_per_token: bytes of key and value cache for one token of context.
         overhead: bytes of compute buffers and the process itself.
     """
 
@@ -118,5 +118,5 @@ class ModelSpec:
 
     @property
     def need_bytes(self) -> int:
-        """Bytes it takes when resident, at its context and slots."""
-        return self.memory.total(self.context_length, max(self.slots, 1))
+        """Bytes it takes when resident. Its slots share one context (a unified cache), so they add nothing."""
+        return self.memory.total(self.context_length)

@@ -150,9 +150,7 @@ KINDS: dict[str, Seen] = {
 }
 """What an in-band error calls itself, where it names no status."""
 
-_KEY_SHAPES = re.compile(
-    r"(?i)\b(?:bearer\s+\S+|(?:sk|pk|rk|gsk|hf|xai)[-_][\w*.-]{6,}|AIza[\w-]{10,})"
-)
+_KEY_SHAPES = re.compile(r"(?i)\b(?:bearer\s+\S+|(?:sk|pk|rk|gsk|hf|xai)[-_][\w*.-]{6,}|AIza[\w-]{10,})")
 _OS_FAULTS: tuple[tuple[type[BaseException], Seen], ...] = (
     (ssl.SSLError, Seen.TLS),
     (ssl.CertificateError, Seen.TLS),

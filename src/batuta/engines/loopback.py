@@ -5,395 +5,178 @@ keys, models or dialects; every failure leaves through the fault table.
 
 How a connection goes round: `LoopbackClient.send` takes one that is idle, or opens one; `Connection` writes the request
 and parses the answer into a `LoopbackReply`; at the end of the answer the connection is idle again, whether or not
-the reply has been read. A reply that is let go before its end takes its connection with it.
+the reply has been read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import Final
-
-import httptools
+from collections import deque
 
 from batuta.engines.faults import Seen, fault, from_exception
-from batuta.errors import BatutaError
+from batuta.engines.loopback_wire import LIMITS, Connection, Limits, LoopbackReply
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a backend may take or send. Seconds and bytes."""
+class Origin:
+    """The connections to one host and port: the idle ones, the number of open ones, and who waits for one."""
 
-    connect_s: float = 5.0  # a machine that is there answers in milliseconds, over a bad line in one or two seconds
-    head: int = 64 * 1024  # ten times what any provider sends
-    body: int = 64 * 1024 * 1024  # 2,000 embeddings of 4,096 floats as text
-    buffered: int = 256 * 1024  # unread bytes after which the backend is paused
-    stream: int = 256 * 1024 * 1024  # an endless stream; a million tokens are under 200 MB of events
-    stream_s: float = 4 * 3600.0  # the longest a stream may go on, however busy
-    connections: int = 512  # to one origin; half of the usual limit of open files
-    idle_s: float = 4.0  # under the 5 s after which llama-server and uvicorn close an idle connection
-
-
-LIMITS: Final = Limits()
-STALE_S = 1.0  # a kept-alive connection that was already dead says so at once
-_NO_BODY = {204, 304}
-
-
-class LoopbackReply:
-    """An answer that is being received. Satisfies engines.base.RawReply, with any status."""
-
-    __slots__ = (
-        "_buffered",
-        "_connection",
-        "_error",
-        "_is_paused",
-        "_is_whole",
-        "_limits",
-        "_loop",
-        "_parts",
-        "_raw_headers",
-        "_received",
-        "_waiter",
-        "_where",
-        "content_type",
-        "is_complete",
-        "status",
-    )
-
-    def __init__(self, connection: Connection, where: str, limits: Limits) -> None:
-        self.status = 0
-        self.content_type = ""
-        self.is_complete = False
-        self._connection: Connection | None = connection
-        self._loop = connection.loop
-        self._where = where
-        self._limits = limits
-        self._raw_headers: list[tuple[bytes, bytes]] = []
-        self._parts: list[bytes] = []
-        self._buffered = 0
-        self._received = 0
-        self._is_paused = False
-        self._is_whole = False  # the reader wants all of it: no pausing
-        self._error: Seen | None = None
-        self._waiter: asyncio.Future[None] | None = None
+    def __init__(self, host: str, port: int, limits: Limits) -> None:
+        self.host = host
+        self.port = port
+        self.limits = limits
+        self.where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Connection] = []  # the last is the one used last
+        self._open: set[Connection] = set()
+        self._opening = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._sweeper: asyncio.TimerHandle | None = None
 
     @property
-    def headers(self) -> Mapping[str, str]:
-        """Response headers, names in lower case; of repeated ones the last."""
-        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._raw_headers}
+    def size(self) -> tuple[int, int]:
+        """How many connections are open, and how many of them idle."""
+        return len(self._open), len(self._idle)
 
-    async def read(self) -> bytes:
-        """Return the whole body. Raises ProviderError when it does not come whole, or is above the cap."""
-        self._is_whole = True
-        self._resume()
-        while not self.is_complete:
-            if self._error is not None:
-                raise self._failure(Seen.TRUNCATED)
-            if self._received > self._limits.body:
-                self.cut()
-                raise fault(Seen.TOO_LARGE, where=self._where)
-            await self._wait()
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts = []
-        return body
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield what has arrived, as it arrives. Raises ProviderError when it stops before its end."""
+    async def take(self, deadline: float) -> Connection:
+        """Return a connection: idle, new, or given back by another. Raises UpstreamUnreachable, UpstreamTimeout."""
         while True:
-            if self._parts:
-                data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-                self._parts.clear()
-                self._buffered = 0
-                self._resume()
-                yield data
-            elif self.is_complete:
-                return
-            elif self._error is not None:
-                raise self._failure(Seen.CUT_STREAM)
-            elif self._received > self._limits.stream:
-                self.cut()
-                raise fault(Seen.TOO_LARGE, where=self._where)
-            else:
-                await self._wait()
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.is_open:
+                    return connection
+            if len(self._open) + self._opening < self.limits.connections:
+                return await self.connect(deadline)
+            await self._turn(deadline)
 
-    async def aclose(self) -> None:
-        """Let go. An answer that is not at its end is cut off, which tells the backend to stop."""
-        self.cut()
-
-    def cut(self) -> None:
-        """Do what aclose does, at once."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            self._error = self._error or Seen.CUT_STREAM
-            connection.abort()
-
-    # Called by the connection -------------------------------------------------------------------------------
-
-    def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        """Take the head and wake the sender."""
-        self.status = status
-        self._raw_headers = headers
-        for name, value in headers:
-            if len(name) == 12 and name.lower() == b"content-type":
-                self.content_type = value.decode("latin-1")
-        self.wake()
-
-    def add(self, data: bytes) -> bool:
-        """Take a piece of the body; True when the backend should pause."""
-        self._parts.append(data)
-        self._received += len(data)
-        self._buffered += len(data)
-        if self._is_whole:
-            if self._received > self._limits.body:
-                self.wake()
-            return False
-        self.wake()
-        if self._buffered > self._limits.buffered and not self._is_paused:
-            self._is_paused = True
-            return True
-        return False
-
-    def complete(self) -> None:
-        """Take note of the end."""
-        self.is_complete = True
-        self._connection = None
-        self.wake()
-
-    def fail(self, seen: Seen) -> None:
-        """Take note that the rest will not come."""
-        self._error = self._error or seen
-        self._connection = None
-        self.wake()
-
-    def wake(self) -> None:
-        """Let whoever waits look again."""
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
-
-    async def head(self) -> BatutaError | None:
-        """Wait for the head; return the error that came instead."""
-        while self.status == 0 and self._error is None:
-            await self._wait()
-        return None if self.status else self._failure(Seen.HUNG_UP)
-
-    # Inside ---------------------------------------------------------------------------------------------------
-
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
+    async def connect(self, deadline: float) -> Connection:
+        """Open a connection."""
+        until = min(deadline, self._loop.time() + self.limits.connect_s)
+        self._opening += 1
         try:
-            await self._waiter
-        except asyncio.CancelledError:
-            self.cut()
+            async with asyncio.timeout_at(until):
+                connection = await self._open_any()
+        except OSError as error:  # TimeoutError among them
+            raise from_exception(error, where=self.where) from None
+        finally:
+            self._opening -= 1
+            self._wake_one()
+        return connection
+
+    async def _open_any(self) -> Connection:
+        # `localhost` is not looked up: it is the machine itself, whatever a name server says.
+        hosts = ("127.0.0.1", "::1") if self.host == "localhost" else (self.host,)
+        for host in hosts:
+            try:
+                _, made = await self._loop.create_connection(lambda: Connection(self, self._loop), host, self.port)
+            except OSError:
+                if host == hosts[-1]:
+                    raise
+            else:
+                return made
+        raise AssertionError("unreachable: the last host returns or raises")
+
+    async def _turn(self, deadline: float) -> None:
+        waiter = self._loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await waiter
+        except (TimeoutError, asyncio.CancelledError) as left:
+            if waiter.done() and not waiter.cancelled():
+                self._wake_one()  # our turn came as we left: it is the next one's
+            if isinstance(left, TimeoutError):
+                raise fault(Seen.NO_FREE_CONNECTION, where=self.where) from None
             raise
 
-    def _resume(self) -> None:
-        if self._is_paused and self._connection is not None:
-            self._is_paused = False
-            self._connection.resume()
+    def put_back(self, connection: Connection) -> None:
+        """Take a connection that is at the end of an answer."""
+        connection.idle_since = self._loop.time()
+        self._idle.append(connection)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(self.limits.idle_s, self._sweep)
+        self._wake_one()
 
-    def _failure(self, hung_up: Seen) -> BatutaError:
-        seen = self._error or hung_up
-        return fault(hung_up if seen is Seen.HUNG_UP else seen, where=self._where)
+    def opened(self, connection: Connection) -> None:
+        """Take note that a connection is open."""
+        self._open.add(connection)
+
+    def dropped(self, connection: Connection) -> None:
+        """Take note that a connection is closed."""
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._wake_one()
+
+    def _wake_one(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _sweep(self) -> None:
+        self._sweeper = None
+        since = self._loop.time() - self.limits.idle_s
+        for connection in [idle for idle in self._idle if idle.idle_since <= since]:
+            self._idle.remove(connection)
+            connection.abort()
+        if self._idle:
+            self._sweeper = self._loop.call_at(self._idle[0].idle_since + self.limits.idle_s, self._sweep)
+
+    def close(self) -> None:
+        """Cut everything."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in list(self._open):
+            connection.abort()
 
 
-class Connection(asyncio.Protocol):
-    """One socket; one exchange at a time. The on_* methods are the parser's callbacks."""
+class LoopbackClient:
+    """Sends requests to servers on this machine."""
 
-    __slots__ = (
-        "_framed",
-        "_head_size",
-        "_headers",
-        "_idle_limit",
-        "_is_ended",
-        "_is_paused",
-        "_last_byte",
-        "_origin",
-        "_parser",
-        "_reply",
-        "_started",
-        "_status",
-        "_timer",
-        "_transport",
-        "_until",
-        "has_answered",
-        "idle_since",
-        "loop",
-        "uses",
-    )
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self._origins: dict[tuple[str, int], Origin] = {}
 
-    def __init__(self, origin: Origin, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.uses = 0
-        self.idle_since = 0.0
-        self.has_answered = False  # a byte of the present exchange has come
-        self._origin = origin
-        self._parser = httptools.HttpResponseParser(self)
-        self._transport: asyncio.Transport | None = None
-        self._reply: LoopbackReply | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._head_size = 0
-        self._framed = False  # the head says where the body ends
-        self._status = 0
-        self._is_paused = False
-        self._is_ended = False
-        self._until = self._idle_limit = self._last_byte = self._started = 0.0
+    async def send(
+        self, origin: tuple[str, int], head: bytes, body: bytes, *, deadline: float, idle_s: float
+    ) -> LoopbackReply:
+        """Send a request and return once the head of the answer is there, whatever its status.
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it can take a request."""
-        return self._transport is not None and not self._transport.is_closing()
+        Args:
+            origin: host and port.
+            head: request line and headers, with the empty line at their end.
+            body: as many bytes as the head announces.
+            deadline: the loop's seconds at which the wait for the head ends.
+            idle_s: seconds of silence after which a body counts as dead.
 
-    def start(self, request: bytes, body: bytes, *, deadline: float, idle_s: float) -> LoopbackReply:
-        """Write a request and return its reply, which has nothing yet."""
-        assert self._transport is not None
-        self.uses += 1
-        self.has_answered = False
-        self._status = 0
-        self._head_size = 0
-        self._until = deadline
-        self._idle_limit = idle_s
-        self._started = self.loop.time()
-        reply = self._reply = LoopbackReply(self, self._origin.where, self._origin.limits)
-        if len(body) < 65536:
-            self._transport.write(request + body)
-        else:
-            self._transport.writelines((request, body))
-        self._timer = self.loop.call_at(deadline, self._look_at_clock)
+        Raises:
+            UpstreamUnreachable: nobody listens.
+            UpstreamTimeout: no connection or no head in time.
+            UpstreamFailed: hung up, or answered something else than HTTP.
+        """
+        place = self.origin(origin)
+        connection = await place.take(deadline)
+        reply = connection.start(head, body, deadline=deadline, idle_s=idle_s)
+        error = await reply.head()
+        if error is not None and connection.was_stale:
+            connection = await place.connect(deadline)
+            reply = connection.start(head, body, deadline=deadline, idle_s=idle_s)
+            error = await reply.head()
+        if error is not None:
+            raise error
         return reply
 
-    def abort(self) -> None:
-        """Cut the socket now."""
-        self._stop_timer()
-        self._reply = None
-        if self._transport is not None:
-            self._transport.abort()
+    def origin(self, origin: tuple[str, int]) -> Origin:
+        """Return the connections to a host and port."""
+        place = self._origins.get(origin)
+        if place is None:
+            place = self._origins[origin] = Origin(*origin, self.limits)
+        return place
 
-    def resume(self) -> None:
-        """Take bytes again after a pause."""
-        if self._is_paused and self._transport is not None:
-            self._is_paused = False
-            self._last_byte = self.loop.time()
-            self._transport.resume_reading()
-
-    # asyncio ----------------------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport  # asyncio and uvloop set TCP_NODELAY themselves
-
-    def data_received(self, data: bytes) -> None:
-        reply = self._reply
-        if reply is None:  # nobody asked for anything
-            self.abort()
-            return
-        self.has_answered = True
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(Seen.CUT_STREAM if self._status else Seen.NOT_HTTP)
-            return
-        if not self._status:
-            self._head_size += len(data)
-            if self._head_size > self._origin.limits.head:
-                self._fail(Seen.NOT_HTTP)
-        elif self._is_ended:
-            self._end_exchange()
-        else:
-            self._last_byte = self.loop.time()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        reply, self._reply = self._reply, None
-        self._stop_timer()
-        self._origin.dropped(self)
-        if reply is None:
-            return
-        if self._status and not self._framed and exc is None:
-            reply.complete()  # the end of the connection is the end of the body
-        else:
-            reply.fail(Seen.HUNG_UP)
-
-    # httptools --------------------------------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        self._headers = []
-        self._framed = False
-        if self._is_ended:
-            raise ValueError("an answer that nobody asked for")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_size += len(name) + len(value)
-        if self._head_size > self._origin.limits.head:
-            raise ValueError("the head is too large")
-        if len(name) in {14, 17} and name.lower() in {b"content-length", b"transfer-encoding"}:
-            self._framed = True
-        self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status == 101:
-            raise ValueError("nobody asked for another protocol")
-        if status < 200:
-            return  # 100, 102, 103: the answer itself is still to come
-        self._status = status
-        self._framed = self._framed or status in _NO_BODY
-        if self._reply is not None:
-            self._reply.begin(status, self._headers)
-
-    def on_body(self, data: bytes) -> None:
-        if self._reply is not None and self._reply.add(data) and self._transport is not None:
-            self._is_paused = True
-            self._transport.pause_reading()
-
-    def on_message_complete(self) -> None:
-        if self._status:
-            self._is_ended = True
-
-    # Inside -----------------------------------------------------------------------------------------------------
-
-    def _end_exchange(self) -> None:
-        reply, self._reply = self._reply, None
-        self._stop_timer()
-        self._is_ended = False
-        transport = self._transport
-        if transport is not None:
-            self.resume()
-            # A request not yet written out was answered early: what is left of it would spoil the next one.
-            if self._parser.should_keep_alive() and not transport.get_write_buffer_size() and self.is_open:
-                self._origin.put_back(self)
-            else:
-                transport.abort()
-        if reply is not None:
-            reply.complete()
-
-    def _fail(self, seen: Seen) -> None:
-        reply = self._reply
-        self.abort()
-        if reply is not None:
-            reply.fail(seen)
-
-    def _look_at_clock(self) -> None:
-        self._timer = None
-        now = self.loop.time()
-        if not self._status:
-            self._fail(Seen.SILENT)
-            return
-        if now - self._started >= self._origin.limits.stream_s:
-            self._fail(Seen.TOO_LARGE)
-            return
-        # While the reader has us paused, the backend's silence is our own doing.
-        quiet_since = now if self._is_paused else self._last_byte
-        if now - quiet_since >= self._idle_limit:
-            self._fail(Seen.STALLED)
-            return
-        self._timer = self.loop.call_at(quiet_since + self._idle_limit, self._look_at_clock)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def close(self) -> None:
+        """Cut all connections."""
+        for place in self._origins.values():
+            place.close()
+        self._origins.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -98,22 +99,27 @@ async def _encode(lease: Lease, call: Call, attempt: Attempt) -> AsyncGenerator[
         inputs = fields["input"] if isinstance(fields["input"], list) else [fields["input"]]
         result = await engine.embed(spec, inputs)
         attempt.usage = result.usage
-        yield orjson.dumps(openai.encode_embeddings(result, model=spec.id))
+        yield orjson.dumps(openai.encode_embeddings(result.vectors, result.usage, model=spec.id))
         return
     if call.endpoint.path != "chat/completions":
         raise BadRequest(f"{spec.id} answers chat only; use POST /v1/chat/completions", model=spec.id)
     request = openai.parse_chat(orjson.loads(call.body))
+    answer_id, created = f"chatcmpl-{call.request_id}", int(time.time())
     async with aclosing(_deltas(engine.chat(spec, request), attempt)) as deltas:
         if call.stream:
             attempt.content_type = EVENT_STREAM
+            is_first = True
             async for delta in deltas:
-                yield openai.encode_delta(delta, model=spec.id, request_id=call.request_id)
-            yield b"data: [DONE]\n\n"
+                yield openai.encode_delta(delta, answer_id=answer_id, model=spec.id, created=created, is_first=is_first)
+                is_first = False
+            yield openai.DONE_EVENT
         else:
-            yield orjson.dumps(openai.encode_completion([d async for d in deltas], model=spec.id, id=call.request_id))
+            said = [delta async for delta in deltas]
+            yield orjson.dumps(openai.encode_completion(said, answer_id=answer_id, model=spec.id, created=created))
 
 
 async def _deltas(source: AsyncGenerator[Delta, None], attempt: Attempt) -> AsyncGenerator[Delta, None]:
-    async for delta in source:
-        attempt.usage = delta.usage or attempt.usage
-        yield delta
+    async with aclosing(source):
+        async for delta in source:
+            attempt.usage = delta.usage or attempt.usage
+            yield delta

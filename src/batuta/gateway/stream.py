@@ -7,10 +7,12 @@ for four short marks and parses just the events that carry them.
 from __future__ import annotations
 
 import msgspec
+import orjson
 
+from batuta.chat.dialects.openai import find_error
 from batuta.chat.sse import SSEParser
 from batuta.chat.types import Usage
-from batuta.engines.faults import from_body, from_event
+from batuta.engines.faults import broken, from_answer, in_answer
 from batuta.errors import BatutaError, StreamBroken, UpstreamFailed
 
 DONE = b"[DONE]"
@@ -25,7 +27,6 @@ class _UsageFields(msgspec.Struct):
 
 
 class _ReplyFields(msgspec.Struct):
-    error: msgspec.Raw | None = None
     usage: _UsageFields | None = None
 
 
@@ -38,13 +39,24 @@ def read_reply(body: bytes, *, model: str) -> Usage | None:
     Raises:
         BatutaError: the body is an error although the status said 200, or is no JSON object at all.
     """
+    if (error := in_answer(body, where=model, model=model)) is not None:
+        raise error
     try:
-        fields = _decode(body)
+        return _usage(_decode(body).usage)
     except msgspec.MsgspecError:
-        raise UpstreamFailed(f"{model} answered 200 with something that is not JSON", model=model) from None
-    if fields.error is not None and fields.error != b"null":
-        raise from_body(200, body, model=model)
-    return _usage(fields.usage)
+        raise UpstreamFailed(f"{model} answered 200 with something that is no answer", model=model) from None
+
+
+def error_in(data: bytes, *, model: str) -> BatutaError | None:
+    """Return the error that an event of a stream is, or None for one that may be a delta."""
+    if b'"error"' not in data:
+        return None
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    error = find_error(body) if isinstance(body, dict) else None
+    return from_answer(error, where=model, model=model) if error else None
 
 
 def _usage(fields: _UsageFields | None) -> Usage | None:
@@ -90,7 +102,7 @@ class StreamWatch:
     def _before_commit(self, chunk: bytes) -> bytes:
         self._held += chunk
         for event in self._parser.feed(chunk):
-            if event.data and event.data != DONE and (error := from_event(event.data, model=self._model)) is not None:
+            if event.data and event.data != DONE and (error := error_in(event.data, model=self._model)) is not None:
                 raise error
             self.is_committed = True
             held, self._held = bytes(self._held), bytearray()
@@ -114,8 +126,8 @@ class StreamWatch:
         if data == DONE:
             self.is_done = True
             return
-        if (error := from_event(data, model=self._model)) is not None:
-            self.error = error
+        if (error := error_in(data, model=self._model)) is not None:
+            self.error = broken(error, model=self._model)
             return
         if b'"usage"' in data:
             try:

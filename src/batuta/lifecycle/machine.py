@@ -10,16 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from batuta.errors import (
-    BatutaError,
-    Cause,
-    ModelDisabled,
-    ModelFailed,
-    ModelLoading,
-    ModelNotFound,
-    NoFit,
-)
+from batuta.errors import BatutaError, Cause, ModelFailed, ModelNotFound, NoFit
 from batuta.lifecycle import events as ev
+from batuta.lifecycle.alarms import is_past_ttl, next_alarm
 from batuta.lifecycle.commands import (
     AbortLoad,
     Announce,
@@ -32,19 +25,12 @@ from batuta.lifecycle.commands import (
     Wake,
 )
 from batuta.lifecycle.eviction import EvictionPolicy, LeastRecentlyUsed
-from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, GIVE_UP_AFTER, RESTS, STEADY_S, WAIT_OUT_S
+from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, GIVE_UP_AFTER, RESTS, STEADY_S
 from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
-from batuta.lifecycle.residency import (
-    DeviceView,
-    Leaving,
-    LoadPlan,
-    Residency,
-    ResidencyView,
-    Snapshot,
-    StoryLine,
-)
+from batuta.lifecycle.refusals import failure, too_late, why_not
+from batuta.lifecycle.residency import Leaving, LoadPlan, Residency, StoryLine, remaining
 from batuta.lifecycle.room import Evict, Load, NeverFits, RoomMaker
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
 from batuta.observe.events import Fact, LoadProgressed, MemoryChanged, ModelStateChanged, QueueChanged, Swapped
@@ -137,7 +123,7 @@ class Lifecycle:
         if residency.state is S.READY and residency.has_free_slot and not self.waiting.count(event.model):  # 2
             self._grant(event.request, residency, now)
             return
-        if (refusal := self._why_not(residency, now, event.deadline)) is not None:  # 3
+        if (refusal := why_not(residency, now, event.deadline)) is not None:  # 3
             self._out.append(Refuse(event.request, refusal))
             return
         due = self._queue.due(event.priority, now)  # 4
@@ -153,34 +139,6 @@ class Lifecycle:
         residency.was_used = True
         self.leases[request] = (residency.spec.id, residency.epoch)
         self._out.append(Grant(request, residency.spec.id))
-
-    def _why_not(self, residency: Residency, now: float, deadline: float) -> BatutaError | None:
-        model = residency.spec.id
-        if residency.leaving is Leaving.FORGOTTEN:
-            return ModelNotFound(f"{model} has left the catalog", model=model)
-        if not residency.enabled or residency.state is S.DISABLED:
-            why = f": {residency.message}" if residency.message else ""
-            return ModelDisabled(
-                f"{model} is switched off{why}; enable it on the Models page or with PATCH /manage/models/{model}",
-                model=model,
-                cause=residency.cause,
-            )
-        if residency.state is S.FAILED and residency.retry_at is not None:
-            rest = residency.retry_at - now
-            if rest > WAIT_OUT_S or residency.retry_at >= deadline:
-                return self._failure(residency, now)
-        return None
-
-    def _failure(self, residency: Residency, now: float) -> ModelFailed:
-        model = residency.spec.id
-        rest = None if residency.retry_at is None else max(0.0, residency.retry_at - now)
-        cause = (residency.cause or Cause.UNKNOWN).value.replace("_", " ")
-        words = f"{model} failed ({cause}): {residency.message}"
-        if residency.state is S.DISABLED:
-            words += f"; it is switched off after {residency.failures} failures in a row until a person enables it"
-        elif rest is not None:
-            words += f"; it is tried again in {rest:.0f} s, or at once after a reset"
-        return ModelFailed(words, model=model, cause=residency.cause, retry_after_s=rest)
 
     def _on_abandoned(self, event: ev.Abandoned, now: float) -> None:
         if (waiter := self.waiting.pop(event.request)) is not None:
@@ -232,8 +190,9 @@ class Lifecycle:
         if residency is None or residency.state is not S.LOADING:
             return
         residency.stage, residency.fraction = event.stage, event.fraction
-        elapsed, remaining = now - residency.since, _remaining(residency, now)
-        self._announce(LoadProgressed(event.model, event.stage, event.fraction, elapsed, remaining))
+        elapsed = now - residency.since
+        fact = LoadProgressed(event.model, event.stage, event.fraction, elapsed, remaining(residency, now))
+        self._announce(fact)
 
     def _on_loaded(self, event: ev.Loaded, now: float) -> None:
         residency = self.residencies.get(event.model)
@@ -295,7 +254,7 @@ class Lifecycle:
             self._move(residency, T.GAVE_UP, now, f"{residency.failures} failures in a row, the last: {message}")
         if residency.state is S.DISABLED or trigger is not T.CRASHED:
             # After a crash the waiters stay: the rest is short and the next load may well succeed.
-            self._refuse_all(residency, self._failure(residency, now), now)
+            self._refuse_all(residency, failure(residency, now), now)
 
     def _on_crashed(self, event: ev.Crashed, now: float) -> None:
         residency = self.residencies.get(event.model)
@@ -413,7 +372,7 @@ class Lifecycle:
             self._move(residency, T.DISABLE, now, "a person switched it off")
         else:
             self._leave(residency, Leaving.DISABLE, now)
-        if (refusal := self._why_not(residency, now, now)) is not None:
+        if (refusal := why_not(residency, now, now)) is not None:
             self._refuse_all(residency, refusal, now)
 
     def _on_switched_on(self, event: ev.SwitchedOn, now: float) -> None:
@@ -474,10 +433,7 @@ class Lifecycle:
         for waiter in self.waiting.expired(now):
             self.waiting.pop(waiter.request)
             residency = self.residencies[waiter.model]
-            waited = now - waiter.arrived
-            words = f"{waiter.model} was not ready within {waited:.0f} s ({residency.progress_text.lower()})"
-            error = ModelLoading(words, model=waiter.model, retry_after_s=_remaining(residency, now))
-            self._out.append(Refuse(waiter.request, error))
+            self._out.append(Refuse(waiter.request, too_late(waiter, residency, now)))
             self._tell(residency, now, f"{waiter.request} passed its deadline")
         for residency in self.residencies.values():
             if residency.state is S.FAILED and residency.retry_at is not None and residency.retry_at <= now:
@@ -509,7 +465,7 @@ class Lifecycle:
             for residency in self.residencies.values():
                 if residency.state is S.DRAINING and residency.in_flight == 0:  # 6
                     self._depart(residency, now)
-        self.alarm = self._next_alarm(now)
+        self.alarm = next_alarm(self.residencies.values(), self.waiting, now, load_timeout_s=self._load_timeout_s)
 
     def _settle_one(self, residency: Residency, now: float) -> None:
         state, spec = residency.state, residency.spec
@@ -520,38 +476,14 @@ class Lifecycle:
             self._move(residency, T.DISABLE, now, "switched off")
         elif state is S.ABSENT and not spec.is_loadable:  # 2
             self._move(residency, T.APPEARED, now, "its rest is over")
-        elif state is S.DRAINING and residency.leaving is Leaving.ROOM and not self._is_room_needed(residency):  # 3
+        elif state is S.DRAINING and residency.leaving is Leaving.ROOM and not self._is_still_needed(residency):  # 3
             residency.leaving = None
             self._move(residency, T.REVIVED, now, "nobody needs its room any more")
-        elif (
-            state is S.READY
-            and spec.is_loadable
-            and spec.ttl_s is not None
-            and not residency.pinned
-            and residency.in_flight == 0
-            and not self.waiting.count(spec.id)
-            and now - residency.last_used >= spec.ttl_s
-            and residency.unload_again_at <= now
-        ):
+        elif is_past_ttl(residency, now) and not self.waiting.count(spec.id):
             self._dismiss(residency, Leaving.TTL, now)
 
-    def _is_room_needed(self, leaver: Residency) -> bool:
-        if leaver.pinned:
-            return False
-        ledger = self._ledger(leaver)
-        coming = sum(
-            ledger.holds(r.spec.id)
-            for r in self.residencies.values()
-            if r.spec.device == ledger.device and (r.state is S.UNLOADING or r.is_settling)
-        )
-        needs = 0
-        for model in self.waiting.models():
-            other = self.residencies[model]
-            if other.spec.device == ledger.device and other.spec.is_loadable and other.state in {S.ABSENT, S.ASLEEP}:
-                if other.wants_empty_device:
-                    return True
-                needs += other.need
-        return needs > ledger.free + coming
+    def _is_still_needed(self, leaver: Residency) -> bool:
+        return self._room.is_needed(leaver, self._ledger(leaver), self.waiting, self.residencies)
 
     def _make_room(self, now: float) -> None:
         for decision in self._room.decide(self.waiting, self.residencies, self.ledgers, now):
@@ -614,25 +546,6 @@ class Lifecycle:
             self._announce_queue(residency)
             self._is_unsettled = True
 
-    def _next_alarm(self, now: float) -> float | None:
-        """Return the next moment at which a Tick would change something."""
-        times = [self.waiting.next_deadline()]
-        for model in self.waiting.models():
-            residency, head = self.residencies[model], self.waiting.head(model)
-            if residency.state in {S.ABSENT, S.ASLEEP} and head is not None and head.due > now:
-                times.append(head.due)
-        for residency in self.residencies.values():
-            if residency.state is S.FAILED:
-                times.append(residency.retry_at)
-            elif residency.state is S.LOADING and not residency.is_aborting:
-                times.append(residency.since + self._load_timeout_s)
-            elif residency.state is S.READY and residency.spec.is_loadable:
-                if residency.unload_again_at > now:
-                    times.append(residency.unload_again_at)
-                elif residency.spec.ttl_s is not None and not residency.pinned and residency.in_flight == 0:
-                    times.append(residency.last_used + residency.spec.ttl_s)
-        return min((t for t in times if t is not None), default=None)
-
     # The one way to change a state --------------------------------------------------------------------------
 
     def _move(self, residency: Residency, trigger: Trigger, now: float, detail: str = "") -> None:
@@ -693,56 +606,7 @@ class Lifecycle:
         residency = self.residencies[model]
         return self._room.plan(residency, self._ledger(residency), self.waiting, self.residencies, now)
 
-    def view(self, model: str, now: float) -> ResidencyView:
-        """Return one model's view. Raises KeyError for an unknown model."""
-        r = self.residencies[model]
-        positions = self.waiting.models()
-        return ResidencyView(
-            model_id=model,
-            state=r.state,
-            since=r.since,
-            stage=self._stage(r),
-            progress=r.fraction,
-            elapsed_s=now - (r.room_wanted_at if r.room_wanted_at and r.state is S.ABSENT else r.since),
-            remaining_s=_remaining(r, now),
-            reserved=self._ledger(r).holds(model),
-            in_flight=r.in_flight,
-            waiting=self.waiting.count(model),
-            last_used=r.last_used if r.was_used else None,
-            failures=r.failures,
-            cause=r.cause if r.state in {S.FAILED, S.DISABLED} else None,
-            message=r.message if r.state in {S.FAILED, S.DISABLED} else "",
-            retry_at=r.retry_at if r.state is S.FAILED else None,
-            load_seconds=r.typical_load_s,
-            loads=r.loads,
-            pinned=r.pinned,
-            queue_position=positions.index(model) + 1 if model in positions else None,
-        )
-
-    def _stage(self, residency: Residency) -> str | None:
-        if residency.state is S.LOADING:
-            return residency.stage
-        if residency.state in {S.ABSENT, S.ASLEEP} and self.waiting.count(residency.spec.id):
-            return "evicting" if residency.evicted else "queued"
-        return None
-
-    def snapshot(self, now: float) -> Snapshot:
-        """Return everything, as it is now."""
-        devices = {d: DeviceView(d, book.budget, book.reserved, book.held) for d, book in self.ledgers.items()}
-        return Snapshot(now, {model: self.view(model, now) for model in self.residencies}, devices)
-
     def __repr__(self) -> str:
         books = ", ".join(f"{gib(b.reserved)}/{gib(b.budget)} GiB" for b in self.ledgers.values())
         models = ", ".join(f"{m} {r.progress_text}" for m, r in self.residencies.items())
         return f"<Lifecycle {books}, {models}>"
-
-
-def _remaining(residency: Residency, now: float) -> float | None:
-    """Guess how long a load still takes, in seconds, from its progress or from earlier loads."""
-    if residency.state is not S.LOADING:
-        return None
-    elapsed = now - residency.since
-    if residency.fraction and residency.fraction > 0.05:
-        return max(0.0, elapsed / residency.fraction - elapsed)
-    typical = residency.typical_load_s
-    return None if typical is None else max(0.0, typical - elapsed)

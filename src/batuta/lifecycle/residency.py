@@ -101,7 +101,7 @@ class Residency:
 
 @dataclass(frozen=True, slots=True)
 class ResidencyView:
-    """What others may know of a residency. Times are monotonic seconds."""
+    """What others may know of a residency. `since`, `last_used` and `retry_at` are wall seconds."""
 
     model_id: str
     state: ModelState
@@ -155,3 +155,14 @@ class LoadPlan:
     budget: int
     seconds: float | None
     reason: str
+
+
+def remaining(residency: Residency, now: float) -> float | None:
+    """Guess how long a load still takes, in seconds, from its progress or from earlier loads; None if unknown."""
+    if residency.state is not ModelState.LOADING:
+        return None
+    elapsed = now - residency.since
+    if residency.fraction and residency.fraction > 0.05:
+        return max(0.0, elapsed / residency.fraction - elapsed)
+    typical = residency.typical_load_s
+    return None if typical is None else max(0.0, typical - elapsed)

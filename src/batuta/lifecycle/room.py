@@ -188,6 +188,20 @@ class RoomMaker:
             )
         return None
 
+    @staticmethod
+    def is_needed(
+        leaver: Residency, ledger: MemoryLedger, waiting: WaitingRoom, residencies: Mapping[str, Residency]
+    ) -> bool:
+        """Say whether a model that is draining for room still has to leave for those who wait."""
+        if leaver.pinned:
+            return False
+        here = [r for r in residencies.values() if r.spec.device == ledger.device]
+        coming = sum(ledger.holds(r.spec.id) for r in here if r.state is S.UNLOADING or r.is_settling)
+        wanted = [r for r in here if r.state in {S.ABSENT, S.ASLEEP} and waiting.count(r.spec.id)]
+        if any(r.wants_empty_device for r in wanted):
+            return True
+        return sum(r.need for r in wanted) > ledger.free + coming
+
     def plan(
         self,
         residency: Residency,

@@ -16,6 +16,7 @@ from batuta.clock import Clock
 from batuta.engines.base import Engine, LoadableEngine, LoadProgress
 from batuta.errors import BatutaError, Cause, HostError, ModelNotFound
 from batuta.lifecycle import events as ev
+from batuta.lifecycle import views
 from batuta.lifecycle.commands import (
     AbortLoad,
     Announce,
@@ -91,7 +92,7 @@ class Runner:
 
     Args:
         lifecycle: who decides.
-        clock: monotonic time for events and alarms; wall time is none of its business.
+        clock: monotonic time for events and alarms, wall time for what people read.
         bus: where facts go.
         on_error: called with (task name, error) if a background task dies, which is a bug.
     """
@@ -220,12 +221,14 @@ class Runner:
 
     def snapshot(self) -> Snapshot:
         """Return everything, as it is now."""
-        return self.lifecycle.snapshot(self._clock.monotonic())
+        now = self._clock.monotonic()
+        return views.snapshot(self.lifecycle, now, wall=self._clock.wall() - now)
 
     def view(self, model: str) -> ResidencyView:
         """Return one model's view. Raises ModelNotFound."""
         self._known(model)
-        return self.lifecycle.view(model, self._clock.monotonic())
+        now = self._clock.monotonic()
+        return views.view(self.lifecycle, model, now, wall=self._clock.wall() - now)
 
     def story(self, model: str) -> list[StoryLine]:
         """Return the model's causal log. Raises ModelNotFound."""

@@ -21,6 +21,7 @@ PROGRAM = "batuta.loader.engines.llamacpp"
 LARGEST_LOG = 1 << 20
 STOP_S = 3.0  # llama.cpp ends at once on SIGTERM; a process stopped by a debugger does not
 WATCH_S = 0.05  # between two looks at the progress of a load
+ALL_READ = 0.995  # the last block is counted after it has been read
 LAST_WORDS = 16 * 1024
 
 
@@ -58,14 +59,17 @@ class Child:
     """A running process. Made by `Child.start`."""
 
     def __init__(self, process: asyncio.subprocess.Process, plan: Plan, *, key: str, log: Path, log_start: int) -> None:
+        if process.stdout is None or process.stdin is None:
+            raise RuntimeError("a model's process is started with pipes")
         self._process = process
+        self._stdout = process.stdout
+        self._stdin = process.stdin
         self._plan = plan
         self.key = key
         self.port = 0
         self._log = log
         self._log_start = log_start
-        self._pong = 0
-        self._ping = 0
+        self._said: bytes | None = None
         self._refused: str | None = None
         self._oom_kills = _oom_kills()
 
@@ -112,53 +116,54 @@ class Child:
         """Its process id."""
         return self._process.pid
 
-    async def until_ready(self, on_progress: Progress) -> None:
-        """Follow the load until the model can answer. Raises the typed error if the process ends before."""
+    async def until_ready(self, on_progress: Progress) -> tuple[str, ...]:
+        """Follow the load until the model can answer; return the names of the devices llama.cpp has.
+
+        Raises:
+            ModelError: the process ended before, with the reason read from its last words.
+        """
         on_progress("starting", None)
-        async for report in self._reports():
+        devices: tuple[str, ...] = ()
+        while (report := await self._report()) is not None:
             if "ready" in report:
                 self.port = int(report["ready"])
-                return
-            if report.get("stage") == "reading":
-                await self._follow_reading(on_progress)
-            elif "refused" in report:
+                return devices
+            if "refused" in report:
                 self._refused = str(report["refused"])
+            elif report.get("stage") == "reading":
+                devices = tuple(str(name) for name in report.get("devices", ()))
+                await self._follow_reading(on_progress)
+            elif report.get("stage") == "warming":
+                on_progress("warming", 1.0)
         raise await self._failure()
 
     async def _follow_reading(self, on_progress: Progress) -> None:
-        """Report how much of the file is in, until the process says something again (or ends)."""
+        """Report how much of the file is in, until the process says something again or ends."""
         start = memory.reading(self.pid)
         on_progress("reading", 0.0)
-        stdout = self._stdout
-        is_warming = False
-        while not stdout.at_eof() and not _has_data(stdout):
-            await asyncio.sleep(WATCH_S)
-            if is_warming or start is None or (now := memory.reading(self.pid)) is None:
+        while not await self._has_spoken(WATCH_S):
+            if start is None or (now := memory.reading(self.pid)) is None:
                 continue
             fraction = min(now.since(start) / max(self._plan.size, 1), 1.0)
-            is_warming = fraction >= 0.995
-            on_progress("warming" if is_warming else "reading", fraction)
-        if not is_warming and _has_data(stdout):
-            on_progress("warming", 1.0)
+            on_progress("warming" if fraction >= ALL_READ else "reading", fraction)
 
     async def until_gone(self, *, every: float, misses: int = 3) -> str:
         """Ping the process until it ends or stops answering; return why. A silent one is killed."""
-        reader = asyncio.get_running_loop().create_task(self._collect_pongs(), name=f"pongs of {self._plan.id}")
-        try:
-            while not reader.done():
-                self._ping += 1
-                self._write(f"ping {self._ping}")
-                await asyncio.wait([reader], timeout=every)
-                if not reader.done() and self._ping - self._pong >= misses:
-                    self.kill()
-                    await self._process.wait()
-                    return f"its process did not answer {misses} heartbeats of {every:g} s and was ended"
-            code = await self._process.wait()
-        finally:
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
-        return f"its process ended ({faults.describe_exit(code)})"
+        loop = asyncio.get_running_loop()
+        sent = answered = 0
+        while sent - answered < misses:
+            sent += 1
+            self._write(f"ping {sent}")
+            until = loop.time() + every
+            while (left := until - loop.time()) > 0 and await self._has_spoken(left):
+                report = await self._report()
+                if report is None:
+                    code = await self._process.wait()
+                    return f"its process ended ({faults.describe_exit(code)})"
+                answered = int(report.get("pong", answered))
+        self.kill()
+        await self._process.wait()
+        return f"its process did not answer {misses} heartbeats of {every:g} s and was ended"
 
     async def stop(self) -> None:
         """End the process; return when it is gone and its memory is back."""
@@ -170,7 +175,7 @@ class Child:
             except TimeoutError:
                 self.kill()
                 await self._process.wait()
-        self._let_go()
+        self._stdin.close()
 
     def kill(self) -> None:
         """End it and everything it started, at once."""
@@ -189,30 +194,31 @@ class Child:
             return file.read().decode("utf-8", "replace").splitlines()
         return []
 
-    def _let_go(self) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+    async def _has_spoken(self, patience: float) -> bool:
+        """Whether the process says something, or ends, within `patience` seconds."""
+        if self._said is None:
+            try:
+                async with asyncio.timeout(patience):
+                    self._said = await self._stdout.readline()  # loses nothing when it is cancelled
+            except TimeoutError:
+                return False
+        return True
 
-    @property
-    def _stdout(self) -> asyncio.StreamReader:
-        if self._process.stdout is None:
-            raise RuntimeError("the process was started without a pipe")
-        return self._process.stdout
-
-    async def _reports(self) -> Any:
-        async for line in self._stdout:
+    async def _report(self) -> dict[str, Any] | None:
+        """Return what the process says next; None when it has ended."""
+        while True:
+            line = await self._stdout.readline() if self._said is None else self._said
+            self._said = None
+            if not line:
+                return None
             with suppress(ValueError):
                 report = json.loads(line)
                 if isinstance(report, dict):
-                    yield report
-
-    async def _collect_pongs(self) -> None:
-        async for report in self._reports():
-            self._pong = int(report.get("pong", self._pong))
+                    return report
 
     async def _failure(self) -> BatutaError:
         code = await self._process.wait()
-        self._let_go()
+        self._stdin.close()
         lines = self.last_words()
         if self._refused:
             lines.append(self._refused)
@@ -220,13 +226,8 @@ class Child:
         return faults.classify(self._plan.id, lines, exit_code=code, was_oom_killed=killed)
 
     def _write(self, line: str) -> None:
-        if self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.write(line.encode() + b"\n")
-
-
-def _has_data(reader: asyncio.StreamReader) -> bool:
-    # The stream has no public way to look without taking; a wrong guess costs one look more.
-    return bool(getattr(reader, "_buffer", b""))
+        if not self._stdin.is_closing():
+            self._stdin.write(line.encode() + b"\n")
 
 
 def _log_file(log_dir: Path, model: str) -> Path:

@@ -81,7 +81,7 @@ class FrameReader:
         self._data += data
         messages = []
         while len(self._data) >= HEAD:
-            end = HEAD + body_length(self._data[:HEAD])
+            end = HEAD + body_length(bytes(self._data[:HEAD]))
             if len(self._data) < end:
                 break
             messages.append(decode(bytes(self._data[HEAD:end])))

@@ -50,8 +50,6 @@ def resolve(path: Path | str, roots: tuple[Path, ...]) -> Path:
     """
     shown = str(path)
     try:
-        if "\0" in shown:
-            raise ValueError("a path with a NUL byte")
         real = Path(os.path.realpath(Path(path).expanduser()))
         real_roots = [Path(os.path.realpath(root)) for root in roots]
     except (ValueError, OSError, RuntimeError) as error:
@@ -61,7 +59,7 @@ def resolve(path: Path | str, roots: tuple[Path, ...]) -> Path:
         raise _bad(
             shown,
             Cause.FORBIDDEN_PATH,
-            f"it lies outside the model folders ({allowed}). Move it into one of them, or add its folder to --models-dir",
+            f"it lies outside the model folders ({allowed}). Move it into one, or add its folder to --models-dir",
         )
     return real
 

@@ -130,8 +130,8 @@ class Edge:
         if origin in self.allowed_origins:
             return None
         # A page that sends no referrer posts forms with `Origin: null`; the browser's own word on the site settles it.
-        is_own = origin is None or (origin == b"null" and site == b"same-origin")
-        if not is_own and origin.lower() != scope["scheme"].encode() + b"://" + found[b"host"].lower():
+        is_unnamed = origin is None or (origin == b"null" and site == b"same-origin")
+        if not is_unnamed and origin != scope["scheme"].encode() + b"://" + found[b"host"].lower():
             return Forbidden(
                 "A page of another origin is calling. If that is meant, list its origin in edge.allowed_origins."
             )

@@ -12,6 +12,7 @@ import orjson
 
 from batuta.chat.dialects.openai import error_body
 from batuta.errors import BadRequest, BatutaBug, BatutaError, CallerError, HostError
+from batuta.web.headers import Headers
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 log = logging.getLogger("batuta.web")
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class NotFound(CallerError):

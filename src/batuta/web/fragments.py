@@ -233,13 +233,13 @@ def _error_text(view: View, status: str, words: Language, *, now: float) -> str:
     if status not in {"failed", "disabled"}:
         return ""
     error = view.get("error")
-    cause, message = (error.get("cause"), error.get("message")) if isinstance(error, Mapping) else ("", error)
+    cause, message = (error.get("cause"), error.get("message")) if isinstance(error, Mapping) else (None, error)
     cause = cause or view.get("cause")
     parts = [words.say(CAUSES[cause])] if cause in CAUSES else []
     if message:
         parts.append(str(message))
-    if status == "failed" and (retry_at := view.get("retry_at")):
-        parts.append(words.say(N_("next try in %(seconds)s s"), seconds=words.number(max(0, retry_at - now))))
+    if status == "failed" and (retry_at := view.get("retry_at") or 0) > now:
+        parts.append(words.say(N_("next try in %(seconds)s s"), seconds=words.number(retry_at - now)))
     return " · ".join(parts)
 
 

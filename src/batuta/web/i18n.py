@@ -16,7 +16,7 @@ from typing import Any, Final
 LOCALE = Path(__file__).parent / "locale"
 DOMAIN = "batuta"
 COOKIE = "batuta_language"
-NAMES: Final[Mapping[str, str]] = {"en": "English", "pt_BR": "Português (Brasil)"}
+NAMES: Final[Mapping[str, str]] = {"en": "English", "pt_BR": "Português (BR)"}
 _BY_PREFIX = {"en": "en", "pt": "pt_BR"}
 _DECIMAL_POINT = {"en": ".", "pt_BR": ","}
 _UNITS = ("B", "kB", "MB", "GB", "TB")

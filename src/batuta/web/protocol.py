@@ -256,8 +256,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def _carry_on(self, rest: bytes) -> None:
         """Serve a request that asked to switch protocols as if it had not asked.
 
-        The parser stops at such a head and would drop the body: Java's client sends one with every first POST. WebSocket
-        and CONNECT are refused; they cannot go on without the switch.
+        The parser stops at such a head and would drop the body: Java's client sends one with every first POST.
+        WebSocket and CONNECT are refused; they cannot go on without the switch.
         """
         method, version = self._upgrade or (b"", "1.1")
         self._upgrade = None

@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 LARGEST_LOG = 4 << 20
 EMBEDDING_BATCH = 2048  # a model that only embeds must take a whole input in one batch
@@ -34,9 +34,8 @@ def main() -> None:
     report = _own_output()
     params = json.loads(sys.stdin.buffer.readline())
     _die_with(int(params["parent"]))
-    _say(report, stage="reading")
     try:
-        server = _serve(params)
+        server = _serve(params, report)
     except Exception as error:  # noqa: BLE001  # the process door: the loader reads the reason, the log has the rest
         _say(report, refused=str(error))
         _leave(1)
@@ -49,10 +48,11 @@ def main() -> None:
     _leave(0)
 
 
-def _serve(params: dict[str, Any]) -> Any:
+def _serve(params: dict[str, Any], report: int) -> Any:
     # Imported late: a child that is told to end before it loads need not have paid for it.
     import xllamacpp
 
+    _say(report, stage="reading", devices=[each["name"] for each in xllamacpp.get_device_info()])
     common = xllamacpp.CommonParams()
     common.model.path = params["model"]
     common.model_alias = {params["alias"]}
@@ -149,17 +149,16 @@ def _say(report: int, **what: Any) -> None:
         os.write(report, json.dumps(what).encode() + b"\n")
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     sys.stderr.flush()
     os._exit(code)
 
 
 def _print_devices() -> None:
+    """Print the names of the devices llama.cpp has, as a JSON array."""
     import xllamacpp  # as above
 
-    print(
-        json.dumps([{"name": each["name"], "description": each["description"]} for each in xllamacpp.get_device_info()])
-    )
+    sys.stdout.write(json.dumps([each["name"] for each in xllamacpp.get_device_info()]) + "\n")
 
 
 if __name__ == "__main__":

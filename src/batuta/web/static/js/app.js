@@ -52,6 +52,7 @@ document.addEventListener("keydown", (event) => {
 function showSidebar(isOpen) {
   document.body.classList.toggle("sidebar-open", isOpen);
   byId("veil").hidden = !isOpen;
+  document.querySelector("main").inert = isOpen; // what is covered cannot be reached by keyboard either
   byId("open-sidebar").setAttribute("aria-expanded", String(isOpen));
   byId(isOpen ? "close-sidebar" : "open-sidebar").focus();
 }

@@ -18,6 +18,7 @@ export class Chat {
     this.pickModel = pickModel;
     this.#restore();
     this.#listen();
+    this.#showControls();
   }
 
   get isRunning() {

@@ -26,7 +26,7 @@ export class AnswerTurn {
 
   constructor(message, { onRegenerate, onRetry, onOther, onShow }) {
     Object.assign(this, { message, onRegenerate, onRetry, onOther, onShow });
-    this.element = make("article", { class: "turn model", "aria-label": say("answer") }, this.#body, this.#foot);
+    this.element = make("article", { class: "turn reply", "aria-label": say("answer") }, this.#body, this.#foot);
     if (message.reasoning) this.#showReasoning(message.reasoning, message.thinking);
     if (message.text) this.#text().append(render(message.text));
     if (message.isDone) this.finish();
@@ -110,7 +110,7 @@ export class AnswerTurn {
     if (facts.finish === "length") parts.push(say("facts.length"));
     const name = facts.model ? make("strong", {}, facts.model) : null;
     const line = make("p", { class: "facts" }, name, (name && parts.length ? " · " : "") + parts.join(" · "));
-    return facts.fallback ? [line, make("p", { class: "facts fallback" }, fallbackText(facts))] : [line];
+    return [line, ...fallbacks(facts).map((text) => make("p", { class: "facts fallback" }, text))];
   }
 
   #errorBox({ message, code, why, model, suggestion }) {
@@ -129,9 +129,14 @@ export class AnswerTurn {
   }
 }
 
-function fallbackText({ fallback, model }) {
-  const from = fallback.from ?? fallback.model;
-  if (!from) return say("fallback.plain", { what: String(fallback) });
-  const cause = maybe(`cause.${fallback.cause}`) || fallback.cause || "";
-  return cause ? say("fallback.cause", { from, model, cause }) : say("fallback", { from, model });
+// Who was tried first and why it did not answer: `model, cause`, one or several.
+function fallbacks({ fallback, model }) {
+  const tried = typeof fallback === "string" ? fallback.split(";") : (fallback ?? []);
+  return tried.map((entry) => entry.trim()).filter(Boolean).map((entry) => {
+    const cut = entry.lastIndexOf(",");
+    const from = cut < 0 ? entry : entry.slice(0, cut);
+    const word = cut < 0 ? "" : entry.slice(cut + 1).trim();
+    const cause = maybe(`cause.${word}`) || word;
+    return cause ? say("fallback.cause", { from, model, cause }) : say("fallback", { from, model });
+  });
 }

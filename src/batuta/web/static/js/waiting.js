@@ -2,7 +2,7 @@
 
 import { call, modelPath } from "./api.js";
 import { announce, make } from "./dom.js";
-import { maybe, place, say, seconds } from "./words.js";
+import { maybe, number, place, say } from "./words.js";
 
 const OFFER_AFTER_MS = 1200; // a wait shorter than this needs no way out
 
@@ -50,8 +50,8 @@ export class Waiting {
     const waited = elapsed === undefined || elapsed === null ? (now - this.#started) / 1000 : elapsed + (now - at) / 1000;
     const doing = stage === "queued" && position ? say("waiting.queued", { place: place(position) }) : maybe(`stage.${stage}`) || say("stage.asking");
     const parts = [percent === null ? doing : say("waiting.percent", { doing, percent })];
-    if (waited >= 1) parts.push(seconds(Math.floor(waited)));
-    if (remaining > 0) parts.push(say("waiting.left", { time: seconds(Math.max(1, Math.round(remaining - (now - at) / 1000))) }));
+    if (waited >= 1) parts.push(say("seconds", { n: number(Math.floor(waited)) }));
+    if (remaining > 0) parts.push(say("waiting.left", { n: number(Math.max(1, Math.round(remaining - (now - at) / 1000))) }));
     const name = this.model && this.model !== "auto" ? make("strong", {}, this.model) : null;
     this.#line.replaceChildren(...(name ? [name, " · "] : []), parts.join(" · "));
     this.#bar.hidden = percent === null;

@@ -1,0 +1,112 @@
+"""Looks at a SQLite file before it is opened for good: sound, damaged, of another program, or not to be written.
+
+Uses only the standard library, because it runs at every start. Blocks on the disk: run it in a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+COMPANIONS = ("-wal", "-shm", "-journal")  # files that belong to a database and move with it
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
+_VERSION = re.compile(r"\d{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found.
+
+    Attributes:
+        version: the schema's version; None for a database with nothing in it.
+        damage: why it cannot be used, when it is damaged.
+        stranger: it is sound, but its tables are another program's.
+        locked: why it can be read but not written, when that is so.
+    """
+
+    version: str | None = None
+    damage: str | None = None
+    stranger: bool = False
+    locked: str | None = None
+
+
+def look(path: Path) -> Look:
+    """Check the whole file and read its version.
+
+    1. No file: one is made, for this user only.
+    2. It can be opened for writing and is sound: its version.
+    3. Damaged.
+    4. It cannot be written: the same check without writing anything beside it.
+    """
+    try:
+        _make(path)  # 1
+    except OSError as error:
+        return Look(locked=f"{path} cannot be made: {error.strerror or error}")
+    try:
+        return _check(path, "mode=rw", write=True)  # 2
+    except sqlite3.DatabaseError as error:
+        if _is_damage(error) or (_code(error) == sqlite3.SQLITE_READONLY and _is_writable(path)):
+            return Look(damage=str(error))  # 3
+        locked = f"{path} cannot be written: {error}"
+    try:
+        found = _check(path, "mode=ro&immutable=1", write=False)  # 4
+    except sqlite3.DatabaseError as error:
+        return Look(damage=str(error)) if _is_damage(error) else Look(locked=locked)
+    return Look(version=found.version, stranger=found.stranger, damage=found.damage, locked=locked)
+
+
+def _make(path: Path) -> None:
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _check(path: Path, how: str, *, write: bool) -> Look:
+    address = f"{path.absolute().as_uri()}?{how}"
+    with closing(sqlite3.connect(address, uri=True, timeout=5.0, isolation_level=None)) as base:
+        if (said := base.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            return Look(damage=str(said))
+        tables = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if write:
+            base.execute("BEGIN IMMEDIATE")
+            base.execute("ROLLBACK")
+        if "alembic_version" not in tables:
+            return Look(stranger=bool(tables))
+        version = base.execute("SELECT version_num FROM alembic_version").fetchone()
+    if version is None or not isinstance(version[0], str) or not _VERSION.fullmatch(version[0]):
+        return Look(damage="its version is unreadable")
+    return Look(version=version[0])
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte; the rest are details
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return _code(error) in _DAMAGED
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def quarantine(path: Path, stamp: str) -> Path:
+    """Rename a damaged database and its companions so that nothing of it is lost; return its new path.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    base = f"{path.name}.damaged-{stamp}"
+    kept, number = path.with_name(base), 1
+    while kept.exists():
+        number += 1
+        kept = path.with_name(f"{base}-{number}")
+    path.rename(kept)
+    for companion in COMPANIONS:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + companion).rename(kept.with_name(kept.name + companion))
+    return kept

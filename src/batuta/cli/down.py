@@ -1,0 +1,102 @@
+"""`batuta down`: stop what runs on a data folder. Fine when nothing does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from batuta.cli.door import FAILED, door
+from batuta.cli.options import AsJson, DataDir, settings_for
+from batuta.cli.record import GatewayRecord, is_alive, read_record
+from batuta.cli.terminal import print_json, warn
+from batuta.errors import LoaderDown
+
+if TYPE_CHECKING:
+    from batuta.cli.loader_end import LoaderEnd
+    from batuta.settings import Settings
+
+app = typer.Typer(add_completion=False)
+Timeout = Annotated[float, typer.Option(help="Seconds to let the gateway finish what it is answering.", min=0)]
+KeepLoader = Annotated[
+    bool, typer.Option("--keep-loader", help="Stop the gateway only; the loader keeps its grace time.")
+]
+DRAIN_S = 40.0  # the gateway drains for at most 30
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEnd:
+    """A gateway that was asked to end."""
+
+    record: GatewayRecord
+    is_gone: bool
+
+
+@app.command()
+def down(
+    *, timeout: Timeout = DRAIN_S, keep_loader: KeepLoader = False, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """Stop the gateway, after the requests it is answering, and then the loader."""
+    with door(as_json=as_json):
+        settings = settings_for(data_dir)
+        gateway = end_gateway(settings, timeout)
+        loader, problem = (None, "") if keep_loader or (gateway and not gateway.is_gone) else _end_loader(settings)
+        if as_json:
+            print_json(report(gateway, loader, problem))
+        else:
+            _tell(gateway, loader, settings)
+        if problem:
+            warn(f"batuta: {problem}")
+        if problem or (gateway and not gateway.is_gone) or (loader and not loader.is_gone):
+            raise typer.Exit(FAILED)
+
+
+def end_gateway(settings: Settings, timeout_s: float) -> GatewayEnd | None:
+    """Ask the gateway to end, and wait; None when there is none."""
+    import psutil
+
+    record = read_record(settings.run_dir)
+    if record is None or not is_alive(record):
+        return None
+    try:
+        process = psutil.Process(record.pid)
+        process.terminate()  # psutil compares start times first: a number given away meanwhile is safe
+        process.wait(timeout_s)
+    except psutil.NoSuchProcess:
+        pass
+    except psutil.TimeoutExpired:
+        return GatewayEnd(record, is_gone=False)
+    return GatewayEnd(record, is_gone=True)
+
+
+def _end_loader(settings: Settings) -> tuple[LoaderEnd | None, str]:
+    from batuta.cli.loader_end import end_loader
+
+    try:
+        return end_loader(settings.run_dir), ""
+    except LoaderDown as error:
+        return None, error.message
+
+
+def report(gateway: GatewayEnd | None, loader: LoaderEnd | None, problem: str) -> dict[str, Any]:
+    """Return what was done, for a script."""
+    return {
+        "gateway": None if gateway is None else {"pid": gateway.record.pid, "stopped": gateway.is_gone},
+        "loader": None
+        if loader is None
+        else {"pid": loader.pid, "stopped": loader.is_gone, "unloaded": list(loader.models)},
+        "problem": problem or None,
+    }
+
+
+def _tell(gateway: GatewayEnd | None, loader: LoaderEnd | None, settings: Settings) -> None:
+    if gateway is None and loader is None:
+        print(f"Nothing runs on the data folder {settings.data_dir}.")
+    if gateway is not None:
+        done = "has stopped" if gateway.is_gone else "is still answering requests; ask again, or give it more --timeout"
+        print(f"The gateway (pid {gateway.record.pid}) {done}.")
+    if loader is not None:
+        freed = f" and unloaded {', '.join(loader.models)}" if loader.models else ""
+        done = f"has stopped{freed}" if loader.is_gone else "is still unloading its models"
+        print(f"The loader (pid {loader.pid}) {done}.")

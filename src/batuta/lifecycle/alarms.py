@@ -1,0 +1,46 @@
+"""When something becomes due by time alone. Pure; knows no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from batuta.lifecycle.queueing import WaitingRoom
+from batuta.lifecycle.residency import Residency
+from batuta.lifecycle.states import ModelState
+
+S = ModelState
+
+
+def ttl_ends(residency: Residency) -> float | None:
+    """Return when an idle model's keep-alive time ends, in monotonic seconds; None if it does not."""
+    spec = residency.spec
+    if residency.state is not S.READY or not spec.is_loadable or spec.ttl_s is None or residency.pinned:
+        return None
+    return None if residency.in_flight else max(residency.last_used + spec.ttl_s, residency.unload_again_at)
+
+
+def is_past_ttl(residency: Residency, now: float) -> bool:
+    """Say whether an idle model has not been used for its keep-alive time."""
+    ends = ttl_ends(residency)
+    return ends is not None and ends <= now
+
+
+def next_alarm(
+    residencies: Iterable[Residency], waiting: WaitingRoom, now: float, *, load_timeout_s: float
+) -> float | None:
+    """Return the next moment (monotonic seconds) at which a Tick would change something, None if there is none."""
+    times = [waiting.next_deadline()]
+    for residency in residencies:
+        if residency.state is S.FAILED:
+            times.append(residency.retry_at)
+        elif residency.state is S.LOADING and not residency.is_aborting:
+            times.append(residency.since + load_timeout_s)
+        elif residency.state is S.READY:
+            times.append(ttl_ends(residency))
+            if residency.unload_again_at > now:
+                times.append(residency.unload_again_at)
+        elif residency.state in {S.ABSENT, S.ASLEEP}:
+            head = waiting.head(residency.spec.id)
+            if head is not None and head.due > now:
+                times.append(head.due)
+    return min((t for t in times if t is not None), default=None)

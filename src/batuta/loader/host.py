@@ -1,0 +1,349 @@
+"""The table of models inside the loader: one load at a time for each, one process each, and what is said about them.
+
+Knows nothing of sockets: events go to a listener, and whoever serves the control wire calls the methods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from batuta.errors import BadModelFile, BadRequest, BatutaError, Cause, ModelFailed, NoFit
+from batuta.loader import gguf, memory
+from batuta.loader.child import PROGRAM, Child, Plan
+from batuta.loader.gguf import GGUFInfo
+from batuta.loader.paths import resolve
+from batuta.loader.status_file import Throttle
+from batuta.tasks import Tasks
+
+PROGRESS_EVERY_S = 0.1
+KEPT_FAILED = 50  # records of failed models kept for the status; the oldest go first
+DEVICE_KINDS = (
+    ("cuda", "cuda"),
+    ("rocm", "rocm"),
+    ("hip", "rocm"),
+    ("vulkan", "vulkan"),
+    ("mtl", "metal"),
+    ("metal", "metal"),
+)
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """What a client asks for. Zeros mean the engine's default; see `child.Plan` for the rest."""
+
+    model: str
+    path: str
+    context: int = 8192
+    slots: int = 4
+    gpu_layers: int = -1
+    threads: int = 0
+    embedding: bool = True
+    projector: str | None = None
+    timeout_s: float = 180.0
+
+
+@dataclass
+class Record:
+    """A model in the table. state: loading | ready | unloading | failed."""
+
+    id: str
+    path: str
+    loaded: asyncio.Future[None]
+    began: float
+    state: str = "loading"
+    stage: str = "starting"
+    progress: float | None = None
+    port: int = 0
+    key: str = ""
+    pid: int = 0
+    loads: int = 0
+    context: int = 0
+    slots: int = 0
+    need_bytes: int = 0
+    memory_bytes: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    cause: str | None = None
+    child: Child | None = None
+    life: asyncio.Task[None] | None = None
+    is_wanted: bool = True
+    throttle: Throttle = field(default_factory=lambda: Throttle(PROGRESS_EVERY_S))
+
+    _SHOWN = (
+        "id", "path", "state", "stage", "progress", "port", "key", "pid", "loads", "context", "slots", "need_bytes",
+        "memory_bytes", "seconds", "error", "cause",
+    )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as the control wire shows it, with the port and the key its listener wants."""
+        return {name: getattr(self, name) for name in self._SHOWN}
+
+
+class Host:
+    """Loads, keeps and unloads models."""
+
+    def __init__(
+        self,
+        *,
+        roots: tuple[Path, ...],
+        log_dir: Path,
+        environ: Mapping[str, str],
+        on_event: Callable[[Event], None],
+        on_bug: Callable[[str, BaseException], None],
+        heartbeat_s: float = 2.0,
+    ) -> None:
+        self._roots = roots
+        self._log_dir = log_dir
+        self._environ = environ
+        self._on_event = on_event
+        self._heartbeat_s = heartbeat_s
+        self._records: dict[str, Record] = {}
+        self._loads: Counter[str] = Counter()
+        self._tasks = Tasks(on_bug)
+        self._engine_devices: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        models = ", ".join(f"{record.id} {record.state.upper()}" for record in self._records.values()) or "no models"
+        return f"<Host {models}>"
+
+    @property
+    def device(self) -> str:
+        """What llama.cpp computes on: cuda | rocm | metal | vulkan | cpu. `cpu` until it has been asked."""
+        names = " ".join(self._engine_devices).lower()
+        return next((kind for mark, kind in DEVICE_KINDS if mark in names), "cpu")
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return all records, the one asked for last at the end."""
+        return [record.to_json() for record in self._records.values()]
+
+    async def inspect(self, path: str) -> GGUFInfo:
+        """Check a file without loading it. Raises BadModelFile."""
+        return await asyncio.to_thread(gguf.inspect, path, self._roots)
+
+    async def devices(self) -> list[dict[str, Any]]:
+        """Return the devices of this machine; `is_usable` says whether this build of llama.cpp computes on it."""
+        if not self._engine_devices:
+            self._engine_devices = await self._ask_engine()
+        return [
+            {
+                "id": each.id,
+                "name": each.name,
+                "kind": each.kind,
+                "total_bytes": each.total_bytes,
+                "free_bytes": each.free_bytes,
+                "is_usable": each.kind in {"host", self.device},
+            }
+            for each in await asyncio.to_thread(memory.devices)
+        ]
+
+    async def load(self, request: LoadRequest) -> dict[str, Any]:
+        """Load a model, or join the load under way, or return at once if it is there.
+
+        Returns:
+            Its record, with `was_resident`.
+
+        Raises:
+            BadModelFile, ModelFailed, NoFit, BadRequest: with model and cause. The loader lives on.
+        """
+        record = self._records.get(request.model)
+        if record is not None and record.state == "unloading" and record.life is not None:
+            await asyncio.wait([record.life])
+            record = self._records.get(request.model)
+        if record is None or record.state in {"failed", "unloading"}:
+            record = self._begin(request)
+            was_resident = False
+        else:
+            if record.path != request.path:
+                raise BadRequest(
+                    f"{request.model} is in memory from {record.path}: unload it before loading {request.path}",
+                    model=request.model,
+                )
+            was_resident = record.state == "ready"
+        # The load belongs to the table, not to the caller: one that leaves does not abort it.
+        await asyncio.shield(record.loaded)
+        return {**record.to_json(), "was_resident": was_resident}
+
+    async def unload(self, model: str) -> None:
+        """Take a model out of memory; return when its memory is back. A load under way is given up."""
+        record = self._records.get(model)
+        if record is None:
+            return
+        if record.state == "failed":
+            del self._records[model]
+            return
+        record.is_wanted = False
+        record.state = "unloading"
+        self._tell(record)
+        if record.child is not None:
+            await record.child.stop()
+        if record.life is not None:
+            await asyncio.wait([record.life])
+
+    async def aclose(self) -> None:
+        """Unload everything."""
+        await asyncio.gather(*(self.unload(model) for model in list(self._records)))
+        await self._tasks.aclose()
+
+    # --- the life of one model -----------------------------------------------------------------------------------
+
+    def _begin(self, request: LoadRequest) -> Record:
+        loop = asyncio.get_running_loop()
+        self._records.pop(request.model, None)  # asked for last: at the end of the table
+        record = Record(request.model, request.path, loop.create_future(), loop.time())
+        self._records[request.model] = record
+        self._forget_old_failures()
+        self._tell(record)
+        record.life = self._tasks.start(self._live(record, request), name=f"model {request.model}")
+        return record
+
+    async def _live(self, record: Record, request: LoadRequest) -> None:
+        """From the load to the end: every way out leaves the table, the waiters and the listeners told."""
+        try:
+            await self._bring_up(record, request)
+        except BatutaError as error:
+            await self._load_failed(record, error)
+            return
+        finally:
+            if not record.loaded.done():  # cancelled, or a bug: nobody may wait for ever
+                record.loaded.cancel()
+        reason = await self._child_of(record).until_gone(every=self._heartbeat_s)
+        self._records.pop(record.id, None)
+        if record.is_wanted:
+            self._on_event({"event": "gone", "model": record.id, "reason": reason})
+        self._on_event({"event": "state", "model": {**record.to_json(), "state": "absent", "port": 0, "key": ""}})
+
+    async def _bring_up(self, record: Record, request: LoadRequest) -> None:
+        info = await self.inspect(request.path)
+        plan = self._plan(info, request)
+        record.context, record.slots = plan.context, plan.slots
+        record.need_bytes = memory.estimate(info).total(plan.context)
+        self._refuse_what_cannot_fit(record)
+        self._refuse_unwanted(record)
+        record.child = child = await Child.start(plan, log_dir=self._log_dir, environ=self._environ)
+        record.pid = child.pid
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                self._engine_devices = await child.until_ready(lambda *at: self._progressed(record, *at))
+        except TimeoutError:
+            raise ModelFailed(
+                f"{record.id} was not loaded: it was not ready after {request.timeout_s:g} s",
+                model=record.id,
+                cause=Cause.TIMEOUT,
+            ) from None
+        self._refuse_unwanted(record)
+        record.port, record.key = child.port, child.key
+        record.memory_bytes = memory.resident_bytes(child.pid)
+        record.seconds = asyncio.get_running_loop().time() - record.began
+        self._loads[record.id] += 1
+        record.loads = self._loads[record.id]
+        record.state, record.stage, record.progress = "ready", "ready", 1.0
+        self._tell(record)
+        record.loaded.set_result(None)
+
+    def _plan(self, info: GGUFInfo, request: LoadRequest) -> Plan:
+        if info.is_part:
+            raise BadModelFile(
+                f"{info.path} is a part of another model (architecture {info.arch}) and cannot be loaded by itself",
+                model=request.model,
+                cause=Cause.CORRUPT_FILE,
+                details={"path": info.path},
+            )
+        trained = info.context_length or request.context
+        return Plan(
+            id=request.model,
+            path=info.path,
+            size=info.size,
+            context=min(request.context or trained, trained),
+            slots=max(request.slots, 1),
+            gpu_layers=request.gpu_layers,
+            threads=request.threads,
+            embedding=("model" if info.is_embedding else "chat") if request.embedding else "off",
+            projector=str(resolve(request.projector, self._roots)) if request.projector else None,
+        )
+
+    def _refuse_what_cannot_fit(self, record: Record) -> None:
+        free = {each.id: each.free_bytes for each in memory.devices() if each.kind in {"host", self.device}}
+        if record.need_bytes > sum(free.values()):
+            raise NoFit(
+                f"{record.id} needs about {_gib(record.need_bytes)} and {_gib(sum(free.values()))} are free. Unload "
+                f"something, choose a smaller context, or a smaller model.",
+                model=record.id,
+                cause=Cause.OUT_OF_MEMORY,
+                details={"need_bytes": record.need_bytes, "free_bytes": free},
+            )
+
+    def _refuse_unwanted(self, record: Record) -> None:
+        if not record.is_wanted:
+            raise ModelFailed(f"the load of {record.id} was cancelled", model=record.id, cause=Cause.UNKNOWN)
+
+    async def _load_failed(self, record: Record, error: BatutaError) -> None:
+        if record.child is not None:
+            record.child.kill()
+            await record.child.stop()
+        if not record.is_wanted:
+            error = ModelFailed(f"the load of {record.id} was cancelled", model=record.id, cause=Cause.UNKNOWN)
+            self._records.pop(record.id, None)
+        record.state, record.progress = "failed", None
+        error.model = record.id
+        record.error, record.cause = error.message, error.cause.value if error.cause else None
+        record.port, record.key, record.pid = 0, "", 0
+        self._tell(record)
+        record.loaded.set_exception(error)
+        record.loaded.exception()  # seen: a load that nobody waits for may fail too
+
+    def _progressed(self, record: Record, stage: str, fraction: float | None) -> None:
+        is_new_stage = stage != record.stage
+        further = None if fraction is None else max(fraction, record.progress or 0.0)
+        if not is_new_stage and further == record.progress and stage != "starting":
+            return
+        record.stage, record.progress = stage, further
+        if record.throttle.wait(asyncio.get_running_loop().time()) == 0 or is_new_stage:
+            self._on_event({"event": "progress", "model": record.id, "stage": stage, "fraction": record.progress})
+
+    def _tell(self, record: Record) -> None:
+        self._on_event({"event": "state", "model": record.to_json()})
+
+    def _forget_old_failures(self) -> None:
+        failed = [record.id for record in self._records.values() if record.state == "failed"]
+        for model in failed[:-KEPT_FAILED]:
+            del self._records[model]
+
+    @staticmethod
+    def _child_of(record: Record) -> Child:
+        if record.child is None:
+            raise RuntimeError(f"{record.id} is ready without a process")
+        return record.child
+
+    async def _ask_engine(self) -> tuple[str, ...]:
+        """Ask a process of its own which devices llama.cpp has: its code never enters this one."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", PROGRAM, "--devices",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=dict(self._environ),
+        )  # fmt: skip
+        out = b""
+        try:
+            async with asyncio.timeout(20):
+                out, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        with suppress(ValueError):
+            return tuple(str(name) for name in json.loads(out))
+        return ("CPU",)
+
+
+def _gib(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GiB"

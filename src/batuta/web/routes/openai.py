@@ -1,0 +1,254 @@
+"""The OpenAI dialect's inference routes, as plain ASGI: this is the hot path.
+
+A body becomes a Call, the gateway's pieces become a response. A stream that has to wait for a model opens at the
+first heartbeat, with progress in comments; from then on an error can only be told in-band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from batuta.chat import sse
+from batuta.chat.dialects.openai import encode_error
+from batuta.errors import BadRequest, BatutaError
+from batuta.gateway.attempt import EVENT_STREAM
+from batuta.gateway.call import ENDPOINTS, Call, Endpoint, Head, Trying, read_call
+from batuta.lifecycle.events import Priority
+from batuta.lifecycle.states import ModelState
+from batuta.routing.roles import Virtual
+from batuta.web.auth import Identity
+from batuta.web.disconnect import cancel_on_disconnect, read_body
+from batuta.web.errors import error_response
+from batuta.web.services import Services
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+RawRoute = Callable[[Scope, Receive, Send, Identity], Awaitable[None]]
+
+STATUS_VALUES = {
+    ModelState.ABSENT: "unloaded",
+    ModelState.LOADING: "loading",
+    ModelState.READY: "loaded",
+    ModelState.ASLEEP: "sleeping",
+    ModelState.DRAINING: "loaded",
+    ModelState.UNLOADING: "unloaded",
+    ModelState.FAILED: "unloaded",
+    ModelState.DISABLED: "unloaded",
+}
+"""Our states in the words of llama.cpp's router, which clients know."""
+
+_FALLBACK = {b"allow": True, b"deny": False}
+_PRIORITY = {b"interactive": Priority.INTERACTIVE, b"normal": Priority.NORMAL, b"batch": Priority.BATCH}
+_STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+
+
+def raw_routes(services: Services) -> dict[tuple[str, str], RawRoute]:
+    """Return the routes by (method, path)."""
+    routes: dict[tuple[str, str], RawRoute] = {
+        ("POST", path): _inference(services, endpoint) for path, endpoint in ENDPOINTS.items()
+    }
+
+    async def models(scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:  # noqa: ARG001  # the shape of a raw route
+        await _respond(send, 200, orjson.dumps(models_body(services)))
+
+    routes["GET", "/v1/models"] = models
+    return routes
+
+
+def models_body(services: Services) -> dict[str, Any]:
+    """Return the list of models in OpenAI's form; each item also carries llama.cpp's `status.value`."""
+    residencies = services.runner.lifecycle.residencies
+    items = []
+    for spec in services.catalog.specs().values():
+        residency = residencies.get(spec.id)
+        if residency is None or not spec.enabled:
+            continue
+        status: dict[str, Any] = {"value": STATUS_VALUES[residency.state]}
+        if residency.state is ModelState.FAILED:
+            status["failed"] = True
+        if residency.state is ModelState.LOADING and residency.fraction is not None:
+            status["progress"] = residency.fraction
+        items.append(_item(spec.id, spec.provider_id, status, spec.context_length))
+    if items:
+        items += [_item(name.value, "batuta", {"value": "loaded"}, 0) for name in Virtual]
+    return {"object": "list", "data": items}
+
+
+def _item(ident: str, owner: str, status: dict[str, Any], context: int) -> dict[str, Any]:
+    item = {"id": ident, "object": "model", "created": 0, "owned_by": owner, "status": status}
+    return item | {"context_length": context} if context else item
+
+
+def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
+    limit, wait = services.settings.edge.max_body, services.settings.queue.deadline_s
+
+    async def route(scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:  # noqa: ARG001  # the edge has judged it
+        body = await read_body(receive, limit)
+        fallback, priority = _wishes(scope["headers"])
+        call = read_call(
+            body,
+            endpoint,
+            request_id=scope["state"]["request_id"],
+            deadline=services.clock.monotonic() + wait,
+            priority=priority,
+            allow_fallback=fallback,
+        )
+        reply = _Reply(services, send, call)
+        async with cancel_on_disconnect(scope, receive):
+            try:
+                async with aclosing(services.gateway.serve(call)) as pieces:
+                    async for piece in pieces:
+                        await reply.take(piece)
+                await reply.end()
+            except BatutaError as error:
+                await reply.fail(error)
+            finally:
+                reply.close()
+
+    return route
+
+
+def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[bool | None, Priority]:
+    """Read `x-batuta-fallback: allow|deny` and `x-batuta-priority: interactive|normal|batch`."""
+    fallback, priority = None, Priority.INTERACTIVE
+    for name, value in headers:
+        if name == b"x-batuta-fallback":
+            if value not in _FALLBACK:
+                raise BadRequest("`x-batuta-fallback` must be `allow` or `deny`")
+            fallback = _FALLBACK[value]
+        elif name == b"x-batuta-priority":
+            if value not in _PRIORITY:
+                raise BadRequest("`x-batuta-priority` must be `interactive`, `normal` or `batch`")
+            priority = _PRIORITY[value]
+    return fallback, priority
+
+
+async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    if headers is None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class _Reply:
+    """The response to one call: starts it at the right moment and in the right form."""
+
+    __slots__ = ("_beats", "_call", "_head", "_is_started", "_send", "_services", "_timer", "_waiting_for")
+
+    def __init__(self, services: Services, send: Send, call: Call) -> None:
+        self._services = services
+        self._send = send
+        self._call = call
+        self._head: Head | None = None
+        self._is_started = False
+        self._waiting_for: str | None = None
+        self._timer: Any = None
+        self._beats: Any = None
+
+    async def take(self, piece: Trying | Head | bytes) -> None:
+        """Take the next piece from the gateway."""
+        if type(piece) is bytes:
+            if self._call.stream:
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            else:
+                await self._whole(piece)
+        elif type(piece) is Head:
+            self.close()
+            self._head = piece
+            if self._call.stream:
+                await self._open(piece)
+        elif type(piece) is Trying:
+            self._waiting_for = piece.model
+            if self._call.stream and self._timer is None:
+                self._timer = self._services.clock.call_later(self._services.settings.edge.heartbeat_s, self._beat)
+
+    async def _open(self, head: Head) -> None:
+        """Start the stream; one that heartbeats have opened already learns in a comment who answers."""
+        if not self._is_started:
+            await self._start(_who(head))
+        else:
+            facts = {"model": head.model, "route": head.route, "fallback": list(head.fallback)}
+            await self._comment(facts)
+
+    async def _start(self, extra: list[tuple[bytes, bytes]]) -> None:
+        self._is_started = True
+        headers = [(b"content-type", EVENT_STREAM.encode()), *_STREAM_HEADERS, *extra]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _whole(self, body: bytes) -> None:
+        assert self._head is not None, "bytes before the head"
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *_who(self._head)]
+        self._is_started = True
+        await _respond(self._send, 200, body, headers)
+
+    async def end(self) -> None:
+        """The answer is whole."""
+        if self._call.stream:
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def fail(self, error: BatutaError) -> None:
+        """Tell the caller: as a response while nothing has been sent, in-band after that."""
+        self.close()
+        if not self._is_started:
+            status, headers, body = error_response(error)
+            await _respond(self._send, status, body, headers)
+        elif self._call.stream:
+            event = encode_error(error)
+            await self._send({"type": "http.response.body", "body": b"\n\n" + event})
+
+    # Heartbeats ---------------------------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        self._beats = self._services.tasks.start(self._beat_on(), name=f"heartbeat {self._call.request_id}")
+
+    async def _beat_on(self) -> None:
+        if not self._is_started:
+            await self._start([])
+        while True:
+            await self._comment(self._progress())
+            await self._services.clock.sleep(self._services.settings.edge.heartbeat_s)
+
+    def _progress(self) -> dict[str, Any]:
+        model = self._waiting_for or self._call.model
+        view = self._services.runner.view(model)
+        return {
+            "model": model,
+            "state": view.state.value,
+            "stage": view.stage,
+            "fraction": view.progress,
+            "elapsed_s": round(view.elapsed_s, 1),
+            "remaining_s": None if view.remaining_s is None else round(view.remaining_s, 1),
+            "position": view.queue_position,
+        }
+
+    async def _comment(self, facts: dict[str, Any]) -> None:
+        line = sse.comment(f"batuta {orjson.dumps(facts).decode()}")
+        await self._send({"type": "http.response.body", "body": line, "more_body": True})
+
+    def close(self) -> None:
+        """End the heartbeats."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._beats is not None:
+            self._beats.cancel()
+            self._beats = None
+
+
+def _who(head: Head) -> list[tuple[bytes, bytes]]:
+    headers = [(b"x-batuta-model", _plain(head.model)), (b"x-batuta-route", _plain(head.route))]
+    if head.fallback:
+        headers.append((b"x-batuta-fallback", _plain("; ".join(head.fallback))))
+    return headers
+
+
+def _plain(text: str) -> bytes:
+    """Return text that may stand in a header: ASCII as it is, the rest percent-encoded."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return quote(text, safe=" !#$&'()*+,/:;=?@[]-._~").encode()

@@ -1,0 +1,220 @@
+"""The real pages in front of a made-up computer, for browser tests and for looking at by hand.
+
+    python -m tests.browser.page_app [port]     then open http://127.0.0.1:PORT/?scene=busy in a browser
+
+The last word of a message tells the fake model what to do: `slow`, `forever`, `refuse`, `break`, `think`, `hostile`;
+anything else is answered with Markdown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import uvicorn
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from batuta.chat import sse
+from batuta.observe.events import CatalogChanged, LoadProgressed
+from batuta.web.routes import pages
+from tests.browser.payloads import PAYLOADS
+from tests.unit.web.pages_support import GB, FakeServices, every_state, view
+
+ANSWER = """A baton keeps an orchestra together by saying **when**, not *how*. Three things follow:
+
+1. Everybody sees the same beat.
+2. Nobody has to watch everybody else.
+3. A late entry is corrected in one bar.
+
+| Tempo | Beats a minute | Feels like |
+|:--|--:|:--|
+| Adagio | 66 | a slow walk |
+| Andante | 92 | a walk |
+| Presto | 184 | running |
+
+The interval between two beats, in code:
+
+```python
+def interval(beats_per_minute: float) -> float:
+    \"\"\"Return the seconds between two beats.\"\"\"
+    return 60 / beats_per_minute  # presto: 0.33 s
+```
+
+> A conductor makes no sound, and everything depends on the gesture.
+
+See `interval(92)` for a walking pace.
+"""
+ANSWERING = "qwen3.5-9b"
+
+
+def words_of(text: str, size: int = 4) -> Iterator[str]:
+    """Cut a text into pieces as small as tokens."""
+    return iter(text[start : start + size] for start in range(0, len(text), size))
+
+
+def delta(**fields: Any) -> bytes:
+    """Return one event of a streamed answer."""
+    return sse.encode(orjson.dumps({"model": ANSWERING, "choices": [{"index": 0, "delta": fields}]}))
+
+
+def note(**fields: Any) -> bytes:
+    """Return one of Batuta's comments."""
+    return sse.comment("batuta " + orjson.dumps(fields).decode())
+
+
+async def write(text: str, *, pause: float = 0.004) -> AsyncIterator[bytes]:
+    """Stream a text and its end."""
+    for piece in words_of(text):
+        yield delta(content=piece)
+        await asyncio.sleep(pause)
+    yield sse.encode(orjson.dumps({"model": ANSWERING, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}))
+    yield sse.encode(orjson.dumps({"choices": [], "usage": {"prompt_tokens": 31, "completion_tokens": 172}}))
+    yield sse.encode("[DONE]")
+
+
+async def slow() -> AsyncIterator[bytes]:
+    """Load for a second, then answer in another model's place."""
+    yield note(stage="queued", model="devstral-small", position=2)
+    await asyncio.sleep(0.1)
+    for percent in range(5, 101, 5):
+        left = 1.2 * (1 - percent / 100)
+        yield note(stage="reading", fraction=percent / 100, model="devstral-small", elapsed_s=0.1, remaining_s=left)
+        await asyncio.sleep(0.05)
+    yield note(stage="warming", model="devstral-small", elapsed_s=1.2)
+    await asyncio.sleep(0.1)
+    yield note(model=ANSWERING, route="auto: code -> executor", fallback=["devstral-small, out_of_memory"])
+    async for piece in write(ANSWER):
+        yield piece
+
+
+async def forever() -> AsyncIterator[bytes]:
+    """Load and load."""
+    for second in itertools.count():
+        yield note(stage="reading", fraction=0.61, model="devstral-small", elapsed_s=8.0 + second / 5, remaining_s=5.0)
+        await asyncio.sleep(0.2)
+
+
+async def broken() -> AsyncIterator[bytes]:
+    """Stop in the middle with an error."""
+    for piece in words_of(ANSWER[:150]):
+        yield delta(content=piece)
+    error = {"message": "the answer of devstral-small stopped in the middle", "code": "stream_broken", "type": "x"}
+    yield sse.encode(orjson.dumps({"error": {**error, "model": "devstral-small", "cause": "crash"}}))
+
+
+async def thinking() -> AsyncIterator[bytes]:
+    """Think, then speak."""
+    for piece in words_of("The user asks about batons. A short answer is best; three points, one table."):
+        yield delta(reasoning_content=piece)
+        await asyncio.sleep(0.005)
+    async for piece in write("Because the *beat* is shared."):
+        yield piece
+
+
+SCRIPTS: dict[str, Callable[[], AsyncIterator[bytes]]] = {
+    "slow": slow,
+    "forever": forever,
+    "break": broken,
+    "think": thinking,
+    "hostile": lambda: write("\n\n".join(PAYLOADS), pause=0),
+}
+REFUSAL = {
+    "message": "devstral-small needs 15.2 GB, and the memory budget is 14.5 GB: it cannot be loaded here.",
+    "type": "server_error",
+    "code": "no_fit",
+    "param": None,
+    "model": "devstral-small",
+    "cause": "out_of_memory",
+    "suggestion": ANSWERING,
+}
+
+
+class PageApp:
+    """The pages and just enough behind them. `services` is what they show; `calls` is what they asked for."""
+
+    def __init__(self) -> None:
+        self.services = FakeServices(models=every_state())
+        self.calls: list[tuple[str, str, Any]] = []
+        self.app = FastAPI()
+        fakes: Any = self.services
+        self.app.include_router(
+            pages.router(fakes, models=lambda services: services.models, memory=lambda services: services.devices)
+        )
+        self.app.add_api_route("/v1/chat/completions", self.chat, methods=["POST"])
+        self.app.add_api_route("/manage/models/{model_id:path}/alternative", self.alternative, methods=["GET"])
+        self.app.add_api_route("/manage/{path:path}", self.manage, methods=["POST", "PATCH"])
+        self.app.add_api_route("/scene/{name}", self.scene, methods=["POST"])
+
+    async def chat(self, request: Request) -> Response:
+        """Answer as the last word of the message says."""
+        body = await request.json()
+        self.calls.append(("POST", "/v1/chat/completions", body))
+        wish = body["messages"][-1]["content"].split()[-1].strip(".?!")
+        if wish == "refuse":
+            return JSONResponse({"error": REFUSAL}, status_code=503, headers={"retry-after": "30"})
+        headers = {"x-batuta-model": ANSWERING, "x-batuta-route": "auto: conversation -> brain"}
+        stream = SCRIPTS[wish]() if wish in SCRIPTS else write(ANSWER)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers if wish != "slow" else {})
+
+    async def alternative(self, model_id: str) -> Response:
+        """Name the model that could answer instead."""
+        return JSONResponse({"model": model_id, "alternative": ANSWERING, "why": "already loaded"})
+
+    async def manage(self, request: Request, path: str) -> Response:
+        """Note what was asked, and load at once what is to be loaded."""
+        self.calls.append((request.method, path, await request.json()))
+        return JSONResponse({}, status_code=202)
+
+    async def scene(self, name: str) -> Response:
+        """Change the made-up computer: empty | busy | first | progress."""
+        self.show(name)
+        return Response(status_code=204)
+
+    def show(self, name: str) -> None:
+        """Set a scene and tell the pages."""
+        services = self.services
+        services.catalog.found = []
+        if name == "empty":
+            services.models, services.devices = [], []
+            services.catalog.found = [("/home/ana/models/half.gguf", "the file ends after 0.4 of 2.0 GB; copy it again")]
+        elif name == "first":
+            services.models = [view("tiny-starter", "loading", progress=0.2, stage="reading", memory_bytes={"needed": GB})]
+        elif name == "progress":
+            services.models[1]["progress"] = min(1.0, services.models[1]["progress"] + 0.2)
+        else:
+            fresh = FakeServices(models=every_state())
+            services.models, services.devices = fresh.models, fresh.devices
+        services.bus.publish(CatalogChanged(changed=("all",)))
+        services.bus.publish(LoadProgressed("devstral-small", "reading", 0.5, 1.0))
+
+
+@contextmanager
+def serving(page_app: PageApp, port: int = 0) -> Iterator[str]:
+    """Serve in a thread; yield the address."""
+    config = uvicorn.Config(
+        page_app.app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="page app")
+    thread.start()
+    pause = threading.Event()
+    while not server.started and thread.is_alive():
+        pause.wait(0.02)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+if __name__ == "__main__":
+    with serving(PageApp(), int(sys.argv[1]) if sys.argv[1:] else 0) as address:
+        print(address, flush=True)  # noqa: T201  # run by hand
+        threading.Event().wait()

@@ -1,0 +1,131 @@
+"""What the pages' tests show: a made-up computer with a model in every state. No gateway, no loader, no disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from batuta.clock import Clock, SystemClock
+from batuta.observe.bus import Bus
+from batuta.settings import Settings
+
+GB = 1_000_000_000
+WALL = 4_000_000_000.0  # later than any real clock, so that what is planned stays planned
+
+
+def view(model_id: str, state: str = "absent", **rest: Any) -> dict[str, Any]:
+    """Return one model as `GET /manage/models` shows it."""
+    plain = {
+        "id": model_id,
+        "model_id": f"/models/{model_id}.gguf",
+        "name": model_id,
+        "provider": "local",
+        "is_local": True,
+        "is_external": False,
+        "is_loaded": state == "ready",
+        "is_loading": state == "loading",
+        "is_active": state not in {"failed", "disabled"},
+        "state": state,
+        "progress": None,
+        "error": None,
+        "roles": [],
+        "pinned": False,
+        "ttl_s": None,
+        "context_length": 8192,
+        "capabilities": ["chat"],
+        "memory_bytes": {"needed": 5 * GB, "held": 5 * GB if state == "ready" else 0},
+        "fits": "now",
+        "last_used": None,
+        "load_seconds": 8.0,
+        "failures": 0,
+        "stage": None,
+        "elapsed_s": None,
+        "remaining_s": None,
+        "waiting": 0,
+        "in_flight": 0,
+        "retry_at": None,
+    }
+    return plain | rest
+
+
+def external(model_id: str, provider: str, **rest: Any) -> dict[str, Any]:
+    """Return a model of an API elsewhere: nothing of it is in this machine's memory."""
+    return view(
+        model_id,
+        "ready",
+        provider=provider,
+        is_local=False,
+        is_external=True,
+        fits=None,
+        memory_bytes={"needed": 0, "held": 0},
+        **rest,
+    )
+
+
+def every_state() -> list[dict[str, Any]]:
+    """Return a model in each state a person can meet."""
+    return [
+        view("qwen3.5-9b", "ready", pinned=True, in_flight=1, memory_bytes={"needed": 6.9 * GB, "held": 7.1 * GB}),
+        view(
+            "devstral-small",
+            "loading",
+            progress=0.43,
+            stage="reading",
+            elapsed_s=8.0,
+            remaining_s=11.0,
+            waiting=2,
+            memory_bytes={"needed": 3.6 * GB, "held": 0},
+        ),
+        view("gemma-4-e4b", memory_bytes={"needed": 6.0 * GB, "held": 0}, fits="after_evicting", evict=["qwen3.5-9b"]),
+        view("qwen3.8-27b", memory_bytes={"needed": 18.8 * GB, "held": 0}, fits="never"),
+        view(
+            "granite-4-tiny",
+            "failed",
+            error="the file ends after 1.2 of 4.3 GB",
+            cause="corrupt_file",
+            retry_at=WALL + 30,
+            failures=1,
+        ),
+        view("bonsai-27b", "disabled", failures=5),
+        external("openrouter/glm-5-air", "openrouter"),
+        external("mistral/mistral-medium", "mistral"),
+    ]
+
+
+def one_device() -> list[dict[str, Any]]:
+    """Return a card whose budget is partly taken."""
+    return [
+        {
+            "id": "cuda0",
+            "name": "NVIDIA RTX 4080",
+            "budget": 14.5 * GB,
+            "reserved": 10.7 * GB,
+            "segments": [
+                {"model": "qwen3.5-9b", "bytes": 7.1 * GB},
+                {"model": "devstral-small", "bytes": 3.6 * GB},
+            ],
+        }
+    ]
+
+
+@dataclass
+class FakeCatalog:
+    """A catalog that only knows what could not become a model."""
+
+    found: list[tuple[str, str]] = field(default_factory=list)
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Return (file, why) for each bad file."""
+        return self.found
+
+
+@dataclass
+class FakeServices:
+    """What `pages.router` reads. Change the lists and publish a fact, as the real services do."""
+
+    models: list[dict[str, Any]] = field(default_factory=list)
+    devices: list[dict[str, Any]] = field(default_factory=one_device)
+    settings: Settings = field(default_factory=Settings)
+    bus: Bus = field(default_factory=Bus)
+    clock: Clock = field(default_factory=SystemClock)
+    catalog: FakeCatalog = field(default_factory=FakeCatalog)
