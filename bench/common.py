@@ -90,6 +90,11 @@ def rss_bytes(pid: int) -> int:
         return 0
 
 
+def tree_rss_bytes(pid: int) -> int:
+    """Return the resident sets of a process and all its descendants together; shared pages count in each."""
+    return sum(map(rss_bytes, family(pid)))
+
+
 def busy_s() -> float:
     """Return CPU seconds the whole machine has been busy with processes since it started, over all cores."""
     times = psutil.cpu_times()
@@ -258,7 +263,7 @@ def goals_table(goals: Sequence[Goal]) -> str:
     rows = [
         [goal.figure, number(goal.measured, goal.digits), *(goal.verdict(level) for level in levels)] for goal in goals
     ]
-    return table("Goals", ["figure", "measured", *levels], rows)
+    return table("## Goals", ["figure", "measured", *levels], rows)
 
 
 def print_head(title: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import mock, overhead_report
-from bench.common import NOISY, ROOT, foreign_now, print_head, rss_bytes, write_record
+from bench.common import NOISY, ROOT, foreign_now, print_head, rss_bytes, tree_rss_bytes, write_record
 from bench.loadgen import Job
 from bench.processes import NotStarted, pinned, python
 from bench.targets import (
@@ -50,7 +50,10 @@ _TOOL = {
         },
     },
 }
-_SYSTEM = "You are a careful assistant. Answer in plain words, say when you do not know, and use a tool when it helps."
+_SYSTEM = (
+    "You are a careful assistant. Answer in plain words and keep it short. Say so when you do not know something, "
+    "never invent a source, and use a tool when it helps. Temperatures are in degrees Celsius, times are local times."
+)
 SETTLE_S = 1.0  # idle memory is read after the work of starting
 FIRST_ANSWER_TRIES = 12
 _LONG = 107_000  # bytes of the long prompt, about 25,000 tokens
@@ -166,7 +169,7 @@ def run_rounds(plan: Plan, targets: Sequence[Target], *, mock_pid: int) -> list[
 
 def _progress(rows: Sequence[Mapping[str, Any]], *, total: int) -> None:
     last = rows[-1]
-    note = f" errors {last['errors']}" if last["errors"] else ""
+    note = f": {last['errors']}" if last["errors"] else ""
     if note or sys.stderr.isatty():
         print(f"[{len(rows)}/{total}] {last['case']}, {last['target']}{note}", file=sys.stderr)
 
@@ -271,12 +274,15 @@ def main(argv: Sequence[str]) -> int:
         targets, dead = _drop_dead(targets, plan)
         rows = run_rounds(plan, targets, mock_pid=mock_pid)
         after = {target.name: rss_bytes(target.pid) for target in targets if target.pid}
+        trees = {target.name: tree_rss_bytes(target.pid) for target in targets if target.pid}
     for target_name, why in dead.items():
         print(f"- {target_name} not measured: {why}")
-    report = overhead_report.Report(rows, [case.name for case in plan.cases], [t.name for t in targets], idle, after)
+    names = [case.name for case in plan.cases], [target.name for target in targets]
+    report = overhead_report.Report(rows, *names, rss_idle=idle, rss_after=after, rss_tree=trees)
     print(report.text())
     goals = report.goals()
-    record = {"facts": facts, "plan": asdict(plan), "rows": rows, "rss_idle": idle, "rss_after": after}
+    memory = {"rss_idle": idle, "rss_after": after, "rss_tree": trees}
+    record = {"facts": facts, "foreign_before": foreign, "plan": asdict(plan), "rows": rows, "dead": dead, **memory}
     write_record(options.out, record)
     is_missed = "batuta" in dead or (options.strict and any(goal.falls_short("now") for goal in goals))
     return 1 if is_missed else 0

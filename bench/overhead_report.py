@@ -11,6 +11,7 @@ from bench.common import NOISY, Goal, goals_table, median, number, table
 Row = Mapping[str, Any]
 GATEWAY = "batuta"
 MIB = 2**20
+GENERATOR_BOUND = 0.8  # of the direct rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Report:
     Attributes:
         rows: one a measurement: round, case, target and the load generator's outcome.
         rss_idle, rss_after: target -> bytes of its root process, before and after all rounds.
+        rss_tree: target -> bytes of its whole process tree, after all rounds.
     """
 
     rows: Sequence[Row]
@@ -78,6 +80,7 @@ class Report:
     targets: Sequence[str]
     rss_idle: Mapping[str, int]
     rss_after: Mapping[str, int]
+    rss_tree: Mapping[str, int]
 
     def of(self, case: str, target: str) -> dict[int, Row]:
         """Return round -> row."""
@@ -120,7 +123,11 @@ class Report:
         return median(shares) if shares else 0.0
 
     def case_table(self, case: str) -> str:
-        """Return the table of one case; a tail measured beside busy neighbours is marked `~`."""
+        """Return the table of one case.
+
+        A tail measured beside busy neighbours is marked `~`. A rate near the direct one is marked `>`: there the
+        load generator is the limit, not the target.
+        """
         kind = kind_of(case)
         figures, shared = COLUMNS[kind], ADDED[kind]
         columns = [case, *(figure.title for figure in figures), f"added {shared.title}", "over relay"]
@@ -132,20 +139,26 @@ class Report:
         cells = [target]
         for figure in figures:
             mark = "~" if figure.is_tail and foreign > NOISY else ""
+            if figure is RATE and kind_of(case) != "paced" and self._is_generator_bound(case, target):
+                mark = ">"
             cells.append(mark + number(self.value(case, target, figure), figure.digits))
         cells.append(number(self.added(case, target, shared), 3) if target != "direct" else "-")
         cells.append(number(self.added(case, target, shared, "relay"), 3) if target not in {"direct", "relay"} else "-")
         cells += [number(self.ratio(case, target, RATE, base)) for base in ("relay", "nginx")]
         return [*cells, str(self.errors(case, target)), f"{foreign:.0%}"]
 
+    def _is_generator_bound(self, case: str, target: str) -> bool:
+        of_direct = self.ratio(case, target, RATE, "direct")
+        return target != "direct" and of_direct is not None and of_direct > GENERATOR_BOUND
+
     def memory_table(self) -> str:
         """Return resident memory before and after the run, of each target's root process."""
         rows = [
-            [name, number(self.rss_idle[name] / MIB, 0), number(self.rss_after.get(name, 0) / MIB, 0)]
+            [name, *(number(sizes[name] / MIB, 0) for sizes in (self.rss_idle, self.rss_after, self.rss_tree))]
             for name in self.targets
-            if name in self.rss_idle
+            if name in self.rss_after
         ]
-        return table("## Memory", ["process", "RSS idle MiB", "RSS after MiB"], rows)
+        return table("## Memory", ["process", "RSS idle MiB", "RSS after MiB", "with children MiB"], rows)
 
     def goals(self) -> list[Goal]:
         """Return what was promised beside what was found."""

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -78,6 +79,10 @@ def import_once(module: str) -> float:
     return float(done.stdout.split()[-1])
 
 
+def _import_one(module: str) -> dict[str, float]:
+    return {module: import_once(module)}
+
+
 def command_once(program: Path) -> float:
     """Return the seconds of a whole `batuta --version`."""
     started = time.perf_counter()
@@ -139,10 +144,10 @@ def measure(runs: int, folder: Path) -> tuple[dict[str, list[float]], dict[str, 
                 for name, seconds in once().items():
                     found.setdefault(f"{title}{name}", []).append(seconds)
         except (NotStarted, subprocess.SubprocessError, OSError) as error:
-            missing[title.strip()] = str(error)
+            missing[title.strip(" ,")] = str(error)
 
     for module in MODULES:
-        repeat("import ", lambda module=module: {module: import_once(module)})  # type: ignore[misc]  # mypy 2 cannot infer it
+        repeat("import ", partial(_import_one, module))
     program = batuta_program()
     if program is None:
         missing["start"] = f"there is no batuta command beside {sys.executable}; `make run` installs it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from batuta.web.disconnect import Receive, read_body
 from batuta.web.dispatch import Dispatcher, RawRoute
 from batuta.web.edge import Edge
 from batuta.web.errors import install_error_handlers
-from batuta.web.protocol import Guard, protocol_class, server_config
+from batuta.web.protocol import Guard, server_config
 from batuta.web.session import Send
 
 STATIC = Path(__file__).parent
@@ -132,10 +132,8 @@ class Running:
 async def hang_up(writer: asyncio.StreamWriter) -> None:
     """Close a connection without minding how the other side took it."""
     writer.close()
-    try:
+    with suppress(OSError):
         await writer.wait_closed()
-    except OSError:
-        pass
 
 
 @asynccontextmanager
@@ -146,8 +144,8 @@ async def serving(app: Any, **edge: Any) -> AsyncIterator[Running]:
     config = server_config(app, Settings(port=0, edge=limits), guard=guard)
     config.lifespan = "off"
     config.load()
-    assert config.http_protocol_class is not protocol_class(guard)  # a class of its own for each call
     server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
     await server.startup()
     server.server_state.default_headers = [(b"date", b"Sat, 21 Nov 2026 10:00:00 GMT")]
     try:
@@ -155,9 +153,11 @@ async def serving(app: Any, **edge: Any) -> AsyncIterator[Running]:
     finally:
         server.force_exit = True
         for connection in list(server.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr]
+            connection.transport.abort()
         server.servers[0].close()
         tasks = list(server.server_state.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(3):  # transports tell their protocols of the end at the loop's next turns
+            await asyncio.sleep(0)

@@ -237,7 +237,9 @@ def _is_inside(path: str, real_roots: tuple[str, ...]) -> bool:
     return any(real == root or real.startswith(root.rstrip(os.sep) + os.sep) for root in real_roots)
 
 
-def _grouped(files: Iterable[tuple[str, os.stat_result]], problems: list[Problem]) -> Iterator[tuple[str, _Signature]]:
+def _grouped(
+    files: Iterable[tuple[str, os.stat_result]], problems: list[Problem], wall: float
+) -> Iterator[tuple[str, _Signature]]:
     """Yield single files as they are, and a split model once, by its first part, when all parts are there."""
     parts: dict[tuple[str, str, int], dict[int, tuple[str, os.stat_result]]] = {}
     for path, facts in files:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider, Role
 
 LOCAL = Provider("local", "local_worker", name="This machine", is_local=True)
+LARGEST_CONTEXT = 2**31 - 1
 KEPT_LOADS = 5  # as many as the lifecycle takes its median over
 DEFAULT_CAPABILITIES = frozenset({Capability.CHAT, Capability.COMPLETION})
 
@@ -64,8 +65,9 @@ class Found:
 
     @classmethod
     def of(cls, reported: Reported) -> Found:
-        """Take over what an engine reported."""
-        return cls(reported.address, reported.name, reported.capabilities, reported.context_length, reported.memory)
+        """Take over what an engine reported; a context no database could hold is cut to what one can."""
+        context = min(max(reported.context_length, 0), LARGEST_CONTEXT)
+        return cls(reported.address, reported.name, reported.capabilities, context, reported.memory)
 
 
 @dataclass(frozen=True, slots=True)

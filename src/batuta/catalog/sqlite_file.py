@@ -49,13 +49,13 @@ def look(path: Path) -> Look:
     try:
         return _check(path, "mode=rw", write=True)  # 2
     except sqlite3.DatabaseError as error:
-        if _is_damage(error) or (_code(error) == sqlite3.SQLITE_READONLY and _is_writable(path)):
+        if is_damage(error) or (_code(error) == sqlite3.SQLITE_READONLY and _is_writable(path)):
             return Look(damage=str(error))  # 3
         locked = f"{path} cannot be written: {error}"
     try:
         found = _check(path, "mode=ro&immutable=1", write=False)  # 4
     except sqlite3.DatabaseError as error:
-        return Look(damage=str(error)) if _is_damage(error) else Look(locked=locked)
+        return Look(damage=str(error)) if is_damage(error) else Look(locked=locked)
     return Look(version=found.version, stranger=found.stranger, damage=found.damage, locked=locked)
 
 
@@ -86,8 +86,9 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte; the rest are details
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return _code(error) in _DAMAGED
+def is_damage(error: BaseException | None) -> bool:
+    """Say whether this is SQLite finding the file damaged, not busy, full or out of reach."""
+    return isinstance(error, sqlite3.Error) and _code(error) in _DAMAGED
 
 
 def _is_writable(path: Path) -> bool:

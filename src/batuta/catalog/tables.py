@@ -1,4 +1,4 @@
-"""The catalog's tables, and rows <-> records. Imported only once a database is being opened: SQLAlchemy takes its time."""
+"""The catalog's tables, and rows <-> records. Imported only when a database is opened: SQLAlchemy takes its time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from batuta.catalog.entities import Capability, MemoryNeed, Provider, Role
 from batuta.catalog.records import Choices, Found, Learned, ModelRecord
@@ -128,7 +139,7 @@ def model_of(row: Row) -> ModelRecord:
         ),
         choices=Choices(
             pinned=row["pinned"],
-            ttl_s=row["ttl_s"],
+            ttl_s=None if row["ttl_s"] is None else float(row["ttl_s"]),
             roles=frozenset(Role(word) for word in json.loads(row["roles"])),
             enabled=row["enabled"],
             name=row["name"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +11,7 @@ import typer
 
 from batuta.cli.door import FAILED, door
 from batuta.cli.options import AsJson, DataDir, settings_for
-from batuta.cli.record import GatewayRecord, is_alive, read_record
+from batuta.cli.record import GatewayRecord, is_running, process_of, read_record
 from batuta.cli.terminal import print_json, warn
 from batuta.errors import LoaderDown
 
@@ -23,6 +25,7 @@ KeepLoader = Annotated[
     bool, typer.Option("--keep-loader", help="Stop the gateway only; the loader keeps its grace time.")
 ]
 DRAIN_S = 40.0  # the gateway drains for at most 30
+_LOOK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +60,15 @@ def end_gateway(settings: Settings, timeout_s: float) -> GatewayEnd | None:
     import psutil
 
     record = read_record(settings.run_dir)
-    if record is None or not is_alive(record):
+    process = None if record is None else process_of(record)
+    if record is None or process is None:
         return None
-    try:
-        process = psutil.Process(record.pid)
+    with suppress(psutil.NoSuchProcess):
         process.terminate()  # psutil compares start times first: a number given away meanwhile is safe
-        process.wait(timeout_s)
-    except psutil.NoSuchProcess:
-        pass
-    except psutil.TimeoutExpired:
-        return GatewayEnd(record, is_gone=False)
-    return GatewayEnd(record, is_gone=True)
+    deadline = time.monotonic() + timeout_s
+    while is_running(process) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+    return GatewayEnd(record, is_gone=not is_running(process))
 
 
 def _end_loader(settings: Settings) -> tuple[LoaderEnd | None, str]:

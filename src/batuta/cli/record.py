@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batuta.vault.secret import Secret
+
+if TYPE_CHECKING:
+    import psutil
 
 FILE_NAME = "gateway.json"
 _CLOCK_SLACK = 2.0  # seconds: process start times are counted in ticks from a boot time that is rounded
@@ -37,18 +41,33 @@ def read_record(run_dir: Path) -> GatewayRecord | None:
         return None
 
 
-def is_alive(record: GatewayRecord) -> bool:
-    """Whether the process that wrote the record still runs.
+def process_of(record: GatewayRecord) -> psutil.Process | None:
+    """Return the process that wrote the record, None when it has ended.
 
     A process that began after the record was written only has the same number: the first one's was given away.
     """
-    import psutil
+    import psutil  # half of what `batuta status` takes to import; not every command needs it
 
     if record.pid <= 0:
-        return False
+        return None
     try:
         process = psutil.Process(record.pid)
-        is_running = process.status() != psutil.STATUS_ZOMBIE
-        return is_running and process.create_time() <= record.started + _CLOCK_SLACK
+        is_it = process.create_time() <= record.started + _CLOCK_SLACK
+    except psutil.Error:
+        return None
+    return process if is_it and is_running(process) else None
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether the process still does anything: one that ended and was not fetched by its parent does not."""
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def is_alive(record: GatewayRecord) -> bool:
+    """Whether the process that wrote the record still runs."""
+    return process_of(record) is not None

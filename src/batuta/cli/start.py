@@ -81,8 +81,7 @@ def start_command(text: str, *, keep_loader: bool, opens_browser: bool) -> typer
         as_json: AsJson = False,
     ) -> None:
         with door(as_json=as_json):
-            said = {
-                **assignments(setting or ()),
+            flags = {
                 "host": host,
                 "port": port,
                 "models_dirs": folders(models_dir),
@@ -96,7 +95,8 @@ def start_command(text: str, *, keep_loader: bool, opens_browser: bool) -> typer
                 "insecure": switch(insecure, value=True),
                 "loader.grace_s": grace,
             }
-            settings = settings_for(data_dir, {name: value for name, value in said.items() if value is not None})
+            said = {name: value for name, value in flags.items() if value is not None}
+            settings = settings_for(data_dir, {**assignments(setting or ()), **said})
             start(settings, as_json=as_json, keep_loader=keep_loader, opens_browser=opens_browser)
 
     return app

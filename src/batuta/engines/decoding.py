@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Mapping
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final, Protocol, Self
 
 from batuta.engines.faults import Seen, fault
 from batuta.engines.loopback_wire import Limits
@@ -39,6 +39,26 @@ class Reply(Protocol):
         ...
 
 
+class Pieces:
+    """Iterates over what a function returns until it returns nothing.
+
+    Unlike a generator it can be dropped half-way without a task to close it.
+    """
+
+    __slots__ = ("_next",)
+
+    def __init__(self, next_piece: Callable[[], Awaitable[bytes]]) -> None:
+        self._next = next_piece
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if data := await self._next():
+            return data
+        raise StopAsyncIteration
+
+
 async def decoded(reply: Reply, *, where: str, limits: Limits) -> Reply:
     """Return the reply unpacked. Raises UpstreamFailed for an encoding that is neither gzip nor deflate."""
     if reply.encoding not in _UNPACKED:
@@ -57,37 +77,47 @@ class _Unpacked:
         self._reply = reply
         self._where = where
         self._limits = limits
+        self._packed = reply.chunks()
+        self._unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._rest = b""
+        self._size = 0
 
     @property
     def headers(self) -> Mapping[str, str]:
         return self._reply.headers
 
     async def read(self) -> bytes:
-        return b"".join([data async for data in self._unpack(self._limits.body, Seen.TRUNCATED)])
+        return b"".join([data async for data in Pieces(lambda: self._next(self._limits.body, Seen.TRUNCATED))])
 
     def chunks(self) -> AsyncIterator[bytes]:
-        return self._unpack(self._limits.stream, Seen.CUT_STREAM)
+        return Pieces(lambda: self._next(self._limits.stream, Seen.CUT_STREAM))
 
-    async def _unpack(self, cap: int, broken: Seen) -> AsyncIterator[bytes]:
-        unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
-        size = 0
-        async for packed in self._reply.chunks():
-            rest = packed
-            while rest and not unpacker.eof:
-                try:
-                    data = unpacker.decompress(rest, _PIECE)
-                except zlib.error:
-                    await self._reply.aclose()
-                    raise fault(broken, where=self._where) from None
-                rest = unpacker.unconsumed_tail
-                size += len(data)
-                if size > cap:
-                    await self._reply.aclose()
-                    raise fault(Seen.TOO_LARGE, where=self._where)
-                if data:
-                    yield data
-        if not unpacker.eof:
-            raise fault(broken, where=self._where)
+    async def _next(self, cap: int, broken: Seen) -> bytes:
+        data = b""
+        while not data:
+            self._rest = self._rest or await anext(self._packed, b"")
+            if not self._rest:
+                if not self._unpacker.eof:
+                    raise fault(broken, where=self._where)
+                return b""
+            data = await self._unpack(broken)
+        self._size += len(data)
+        if self._size > cap:
+            await self._reply.aclose()
+            raise fault(Seen.TOO_LARGE, where=self._where)
+        return data
+
+    async def _unpack(self, broken: Seen) -> bytes:
+        if self._unpacker.eof:  # what follows the end is not ours
+            self._rest = b""
+            return b""
+        try:
+            data = self._unpacker.decompress(self._rest, _PIECE)
+        except zlib.error:
+            await self._reply.aclose()
+            raise fault(broken, where=self._where) from None
+        self._rest = self._unpacker.unconsumed_tail
+        return data
 
     async def aclose(self) -> None:
         await self._reply.aclose()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, Self, cast
 
 import httptools
 
@@ -112,24 +112,29 @@ class LoopbackReply:
         self._parts = []
         return body
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """Yield what has arrived, as it arrives. Raises ProviderError when it stops before its end."""
-        while True:
-            if self._parts:
-                data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-                self._parts.clear()
-                self._buffered = 0
-                self._resume()
-                yield data
-            elif self.is_complete:
-                return
-            elif self._error is not None:
+        return self
+
+    # The reply is its own iterator: a generator that is dropped half-way would need a task to be closed.
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._parts:
+            if self.is_complete:
+                raise StopAsyncIteration
+            if self._error is not None:
                 raise self._failure(Seen.CUT_STREAM)
-            elif self._received > self._limits.stream:
+            if self._received > self._limits.stream:
                 self.cut()
                 raise fault(Seen.TOO_LARGE, where=self._where)
-            else:
-                await self._wait()
+            await self._wait()
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        self._buffered = 0
+        self._resume()
+        return data
 
     async def aclose(self) -> None:
         """Let go. An answer that is not at its end is cut off, which tells the backend to stop."""
@@ -312,9 +317,8 @@ class Connection(asyncio.Protocol):
     # asyncio ----------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self._owner.opened(self)
-        self._transport = transport  # asyncio and uvloop set TCP_NODELAY themselves
+        self._transport = cast("asyncio.Transport", transport)  # asyncio and uvloop set TCP_NODELAY themselves
 
     def data_received(self, data: bytes) -> None:
         reply = self._reply

@@ -14,12 +14,12 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import orjson
 
-from batuta.engines.decoding import Reply, decoded
+from batuta.engines.decoding import Pieces, Reply, decoded
 from batuta.engines.faults import Seen, classify, fault, from_exception
 from batuta.engines.loopback import LoopbackClient
 from batuta.engines.loopback_wire import LIMITS, STALE_S, Limits
@@ -254,7 +254,9 @@ class _Remote:
 
     @staticmethod
     def _fault(seen: Seen | None, error: BaseException, where: str) -> BatutaError:
-        return from_exception(error, where=where) if seen is None else fault(seen, where=where)
+        return (
+            from_exception(getattr(error, "os_error", error), where=where) if seen is None else fault(seen, where=where)
+        )
 
     async def aclose(self) -> None:
         await self._session.close()
@@ -297,42 +299,40 @@ class _RemoteReply:
         self._where = where
         self._idle_s = idle_s
         self._limits = limits
+        self._received = 0
+        self._end = asyncio.get_running_loop().time() + limits.stream_s
 
     @property
     def headers(self) -> Mapping[str, str]:
         return {name.lower(): value for name, value in self._response.headers.items()}
 
     async def read(self) -> bytes:
-        return b"".join([data async for data in self._arriving(self._limits.body, Seen.TRUNCATED)])
+        return b"".join([data async for data in Pieces(lambda: self._next(self._limits.body, Seen.TRUNCATED))])
 
     def chunks(self) -> AsyncIterator[bytes]:
-        return self._arriving(self._limits.stream, Seen.CUT_STREAM)
+        return Pieces(lambda: self._next(self._limits.stream, Seen.CUT_STREAM))
 
-    async def _arriving(self, cap: int, hung_up: Seen) -> AsyncIterator[bytes]:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._limits.stream_s
-        received = 0
-        while True:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    data = await self._response.content.readany()
-            except TimeoutError:
-                seen = Seen.STALLED
-            except (OSError, _client_error()):
-                seen = hung_up
-            except asyncio.CancelledError:
-                self._response.close()
-                raise
-            else:
-                received += len(data)
-                if data and received <= cap and loop.time() < end:
-                    yield data
-                    continue
-                if not data and self._response.content.at_eof():
-                    return
-                seen = Seen.TOO_LARGE
+    async def _next(self, cap: int, hung_up: Seen) -> bytes:
+        content = self._response.content
+        try:
+            async with asyncio.timeout(self._idle_s):
+                while not (data := await content.readany()):
+                    if content.at_eof():
+                        return b""
+        except TimeoutError:
+            seen = Seen.STALLED
+        except (OSError, _client_error()):
+            seen = hung_up
+        except asyncio.CancelledError:
             self._response.close()
-            raise fault(seen, where=self._where)
+            raise
+        else:
+            self._received += len(data)
+            if self._received <= cap and asyncio.get_running_loop().time() < self._end:
+                return data
+            seen = Seen.TOO_LARGE
+        self._response.close()
+        raise fault(seen, where=self._where)
 
     async def aclose(self) -> None:
         if self._response.content.at_eof():

@@ -11,15 +11,17 @@ from batuta.catalog.entities import Capability
 from batuta.errors import BadRequest
 from batuta.lifecycle.events import Priority
 
+_ABSENT = msgspec.Raw(b"")
+
 
 class _Fields(msgspec.Struct):
     """The fields of an OpenAI-dialect body that the gateway reads; all others pass through."""
 
     model: str
     stream: bool | None = None
-    messages: msgspec.Raw | None = None
-    prompt: msgspec.Raw | None = None
-    input: msgspec.Raw | None = None
+    messages: msgspec.Raw = _ABSENT
+    prompt: msgspec.Raw = _ABSENT
+    input: msgspec.Raw = _ABSENT
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
@@ -101,7 +103,7 @@ def read_call(
         raise BadRequest(f"the request body is not valid JSON: {error}") from None
     if not fields.model or not fields.model.isprintable():
         raise BadRequest("`model` must be a non-empty name without control characters")
-    if getattr(fields, endpoint.subject) is None:
+    if bytes(getattr(fields, endpoint.subject)) in {b"", b"null"}:
         raise BadRequest(f"`{endpoint.subject}` is missing; POST /v1/{endpoint.path} needs it", model=fields.model)
     for name, (low, high) in LIMITS.items():
         value = getattr(fields, name)

@@ -22,7 +22,7 @@ from batuta.loader import control, status_file
 from batuta.loader.environment import allowed
 from batuta.loader.grace import Grace
 from batuta.loader.host import Host, LoadRequest
-from batuta.loader.lock import Lock
+from batuta.loader.lock import NAME, Lock
 from batuta.loader.paths import known_roots
 from batuta.loader.server import ControlServer
 from batuta.tasks import Tasks
@@ -179,7 +179,7 @@ def main(argv: list[str] | None = None) -> int:
     args.data_dir = args.data_dir.expanduser().absolute()
     try:
         control.private_folder(args.data_dir / "run")
-        lock = Lock(args.data_dir / "run" / "loader.lock")
+        lock = Lock(args.data_dir / "run" / NAME)
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400  # what to do is in the message; a traceback would hide it
         return EXIT_ALREADY_RUNNING if isinstance(error, AlreadyRunning) else 1

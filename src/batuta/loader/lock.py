@@ -11,6 +11,9 @@ from typing import Any
 from batuta.errors import AlreadyRunning
 
 
+NAME = "loader.lock"
+
+
 class Lock:
     """The right to be the loader of a data folder. Keep it as long as the process lives."""
 
@@ -32,6 +35,22 @@ class Lock:
     def release(self) -> None:
         """Give it back. The file stays: removing it would let two others lock two different files."""
         os.close(self._handle)
+
+
+def holder(run_dir: Path) -> int | None:
+    """Return the process id of the loader that holds a data folder, or None when none does."""
+    try:
+        handle = os.open(run_dir / NAME, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        _lock(handle)
+    except OSError:
+        pid = _read(handle).get("pid")
+        return pid if isinstance(pid, int) else None
+    finally:
+        os.close(handle)
+    return None
 
 
 def _lock(handle: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from batuta.errors import BadRequest, BatutaBug, BatutaError
 from batuta.loader import control
@@ -219,7 +219,7 @@ class ControlServer:
         return {}
 
 
-async def _unknown(message: dict[str, Any]) -> None:
+async def _unknown(message: dict[str, Any]) -> NoReturn:
     raise BadRequest(f"the loader knows no operation {message.get('op')!r}")
 
 

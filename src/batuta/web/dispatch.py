@@ -27,6 +27,8 @@ Scope = MutableMapping[str, Any]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawRoute = Callable[[Scope, Receive, Send, Identity], Coroutine[Any, Any, None]]
 
+_UNTRUSTED = frozenset({400, 421})  # who sends such a head is not listened to any further on that connection
+
 
 class Dispatcher:
     """A plain ASGI app: the edge in front, raw routes by exact method and path, everything else to `app`.
@@ -123,8 +125,10 @@ class Dispatcher:
         is_page = scope["method"] == "GET" and need_for(scope["path"]) is Need.PAGE
         if is_page and isinstance(error, Unauthorized) and _wants_html(scope):
             await self._sign_in.demand(scope, out)
-        else:
-            await self._fail(scope, out, error)
+            return
+        if error.status in _UNTRUSTED:
+            out.extra.append((b"connection", b"close"))
+        await self._fail(scope, out, error)
 
     async def _fail(self, scope: Scope, out: _Outgoing, error: BatutaError) -> None:
         """Answer with the error; once an answer has begun, cutting it is the only honest end left."""

@@ -52,6 +52,9 @@ CAUSES: Final[Mapping[str, str]] = {
 }
 
 
+WAITED_FOR = frozenset({"loading", "queued"})
+
+
 @dataclass(frozen=True)
 class ModelRow:
     """One line of the models panel. `status` is a key of STATES; texts are in the reader's language."""
@@ -62,6 +65,7 @@ class ModelRow:
     provider: str
     status: str
     state: str
+    stage_key: str
     stage: str
     percent: int | None
     seconds: str
@@ -152,9 +156,10 @@ def model_row(view: View, words: Language, *, now: float) -> ModelRow:
         provider=str(view.get("provider") or ""),
         status=status,
         state=_state_text(status, percent, words),
+        stage_key=stage if stage in STAGES and status in WAITED_FOR else "",
         stage=words.say(STAGES[stage]) if stage in STAGES else "",
         percent=percent if status == "loading" else None,
-        seconds=_seconds_text(view, words) if status in {"loading", "queued"} else "",
+        seconds=_seconds_text(view, words) if status in WAITED_FOR else "",
         elapsed_s=view.get("elapsed_s"),
         remaining_s=view.get("remaining_s"),
         hint=_hint(view, status, words),

@@ -221,10 +221,11 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         self.progress.enter(Phase.BODY, self.loop.time())
         self._body_bytes = self._framing_bytes = 0
-        is_origin_form = self.url[:1] == b"/"
-        self.scope["extensions"] = (
-            self._extensions if is_origin_form else {**self._extensions, AUTHORITY: self._named()}
-        )
+        extensions = self._extensions
+        if self.url[:1] != b"/":
+            extensions = dict(self._extensions)
+            extensions[AUTHORITY] = self._named()
+        self.scope["extensions"] = extensions
         super().on_headers_complete()
         self.headers = []  # trailers go nowhere: they must not join the headers of a request that has been judged
         if not self.cycle.keep_alive:
@@ -362,7 +363,7 @@ def server_config(app: Any, settings: Settings, *, guard: Guard | None = None) -
         app,
         host=settings.host,
         port=settings.port,
-        http=protocol_class(guard or Guard(settings.edge)),
+        http=protocol_class(Guard(settings.edge) if guard is None else guard),
         ws="none",
         interface="asgi3",
         lifespan="on",

@@ -19,13 +19,16 @@ from batuta.errors import BatutaError, Culprit
 
 __all__ = [
     "DONE",
+    "DONE_EVENT",
     "Done",
     "InBandError",
     "chat_body",
     "decode_completion",
+    "decode_embeddings",
     "decode_event",
     "encode_completion",
     "encode_delta",
+    "encode_embeddings",
     "encode_error",
     "error_body",
     "find_error",
@@ -269,6 +272,33 @@ def _usage_body(usage: Usage) -> dict[str, Any]:
     if usage.reasoning_tokens:
         body["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
     return body
+
+
+# --- embeddings ----------------------------------------------------------------------------------------------------
+
+
+def decode_embeddings(body: Any) -> tuple[tuple[tuple[float, ...], ...], Usage] | InBandError | None:
+    """Return the vectors in the order of the inputs, and the usage; None when it is no such answer."""
+    if not isinstance(body, dict):
+        return None
+    if error := find_error(body):
+        return error
+    rows = body.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "embedding" in row for row in rows):
+        return None
+    ordered = sorted(rows, key=lambda row: row.get("index") or 0)  # a stable sort: who numbers nothing keeps its order
+    try:
+        vectors = tuple(tuple(float(number) for number in row["embedding"]) for row in ordered)
+    except (TypeError, ValueError):
+        return None
+    return vectors, _usage(body.get("usage")) or Usage()
+
+
+def encode_embeddings(vectors: Iterable[Iterable[float]], usage: Usage, *, model: str) -> dict[str, Any]:
+    """Return the JSON of an embeddings answer."""
+    data = [{"object": "embedding", "index": index, "embedding": list(vector)} for index, vector in enumerate(vectors)]
+    tokens = {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.prompt_tokens}
+    return {"object": "list", "data": data, "model": model, "usage": tokens}
 
 
 # --- errors --------------------------------------------------------------------------------------------------------

@@ -14,17 +14,17 @@ from batuta.chat.types import ChatRequest, Message, Sampling, ToolCall
 from batuta.errors import BadRequest
 
 RANGES: dict[str, tuple[float, float]] = {
-    "temperature": (0, 2),
+    "temperature": (0, 100),  # OpenAI stops at 2; local samplers with min_p make sense of more
     "top_p": (0, 1),
     "presence_penalty": (-2, 2),
     "frequency_penalty": (-2, 2),
 }
-"""Numbers with the limits that OpenAI documents. Both ends are allowed."""
+"""Numbers and what they may be, both ends included: what OpenAI documents unless said otherwise."""
 
 COUNTS: dict[str, tuple[int, int]] = {
-    "max_tokens": (1, 10_000_000),  # no context is longer
-    "max_completion_tokens": (1, 10_000_000),
-    "n": (1, 128),
+    "max_tokens": (-1, 10_000_000),  # no context is longer; -1 is llama-server's word for no limit
+    "max_completion_tokens": (-1, 10_000_000),
+    "n": (1, 16),
     "seed": (-(2**63), 2**64 - 1),
     "top_logprobs": (0, 20),
 }

@@ -17,7 +17,7 @@ const now = () => performance.now();
 export async function ask({ model, messages }, signal, on) {
   const started = now();
   const body = { model, messages, stream: true, stream_options: { include_usage: true } };
-  const response = await call("/v1/chat/completions", { method: "POST", body, signal });
+  const response = await call("/v1/chat/completions", { method: "POST", body, signal, headers: { "x-batuta-fallback": "allow" } });
   const facts = factsFrom(response.headers);
   let first = 0;
   let finish = "";
@@ -49,11 +49,17 @@ export async function ask({ model, messages }, signal, on) {
 }
 
 function factsFrom(headers) {
-  return {
-    model: headers.get("x-batuta-model") ?? "",
-    route: headers.get("x-batuta-route") ?? "",
-    fallback: headers.get("x-batuta-fallback") ?? "",
-  };
+  const read = (name) => plain(headers.get(name) ?? "");
+  return { model: read("x-batuta-model"), route: read("x-batuta-route"), fallback: read("x-batuta-fallback") };
+}
+
+// A header holds ASCII only; other letters come percent-encoded.
+function plain(value) {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function takeNote(note, facts, on) {

@@ -19,8 +19,8 @@ export function problemFrom(body, status = 0) {
 }
 
 /** Send a request; return the response, or throw a Problem. An abort stays an AbortError. */
-export async function call(path, { method = "GET", body, signal } = {}) {
-  const headers = { accept: "application/json" };
+export async function call(path, { method = "GET", body, signal, headers: more = {} } = {}) {
+  const headers = { accept: "application/json", ...more };
   if (body !== undefined) headers["content-type"] = "application/json";
   let response;
   try {

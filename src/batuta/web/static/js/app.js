@@ -35,7 +35,10 @@ const chat = new Chat(
 
 listenToModels();
 listenToWelcome();
-listenToLive(() => picker.refresh());
+listenToLive(() => {
+  picker.refresh();
+  chat.refresh();
+});
 
 byId("new-chat").addEventListener("click", () => chat.reset());
 

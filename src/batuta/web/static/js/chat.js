@@ -12,6 +12,7 @@ export class Chat {
   #messages = [];
   #running = null;
   #editing = null;
+  #waiting = null;
 
   constructor(page, { pickModel }) {
     this.page = page;
@@ -32,6 +33,11 @@ export class Chat {
     this.#stopEditing();
     this.#draw();
     this.page.prompt.focus();
+  }
+
+  /** The models panel has a new picture. */
+  refresh() {
+    this.#waiting?.look();
   }
 
   /** End the answer that is being written; what has arrived stays. */
@@ -117,10 +123,14 @@ export class Chat {
         running.abort();
       },
     });
+    this.#waiting = waiting;
     turn.attach(waiting.element);
     this.page.follow(true);
     this.#showControls();
-    const started = () => waiting.close();
+    const started = () => {
+      waiting.close();
+      this.#waiting = null;
+    };
     try {
       message.facts = await ask({ model, messages: asked }, running.signal, {
         note: (note) => note.stage && waiting.update(note),
@@ -132,7 +142,7 @@ export class Chat {
       if (error.name === "AbortError") message.stopped = true;
       else message.error = { message: error.message, code: error.code, why: error.why, model: error.model, suggestion: error.suggestion };
     }
-    waiting.close();
+    started();
     this.#running = null;
     if (next) return this.#again(message, next);
     message.isDone = true;

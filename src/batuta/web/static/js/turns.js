@@ -5,6 +5,8 @@ import { render } from "./markdown.js";
 import { MarkdownStream } from "./stream.js";
 import { maybe, number, say, seconds } from "./words.js";
 
+const CHOSEN = "named by the caller"; // no news to the person who chose it
+
 /** What the user wrote, with a way to copy or edit it. */
 export function userTurn(message, { onEdit }) {
   const copyButton = iconButton("copy", say("copy"), () => copy(message.text, copyButton, say("copied")));
@@ -103,7 +105,7 @@ export class AnswerTurn {
 
   #factsLine(facts) {
     const parts = [];
-    if (facts.route) parts.push(facts.route);
+    if (facts.route && facts.route !== CHOSEN) parts.push(maybe(`route.${facts.route}`) || facts.route);
     if (facts.ttft) parts.push(say("facts.ttft", { time: seconds(facts.ttft) }));
     if (facts.rate) parts.push(say("facts.rate", { n: number(facts.rate, facts.rate < 10 ? 1 : 0) }));
     if (facts.completion) parts.push(say("facts.tokens", { prompt: number(facts.prompt ?? 0), completion: number(facts.completion) }));

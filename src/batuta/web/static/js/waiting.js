@@ -24,6 +24,7 @@ export class Waiting {
     this.element = make("div", { class: "waiting" }, this.#line, this.#bar, make("p", { class: "actions" }, cancel, this.#other));
     this.#timer = setInterval(() => this.#tick(), 250);
     this.#show();
+    this.look();
   }
 
   /** Take in a note of the stream: stage, fraction, model, elapsed_s, remaining_s, position. */
@@ -31,6 +32,17 @@ export class Waiting {
     this.#note = { ...note, at: performance.now() };
     if (note.model) this.model = note.model;
     this.#show();
+  }
+
+  /** Look at the models panel, which is current to a fifth of a second where the stream's notes are not. */
+  look() {
+    const rows = [...document.querySelectorAll("#models [data-model]")].map(({ dataset }) => dataset);
+    const waited = rows.filter((row) => row.stage && (this.model === "auto" || row.model === this.model));
+    if (waited.length !== 1) return; // nothing to wait for, or nobody knows which one
+    const [{ model, stage, percent, elapsed, remaining }] = waited;
+    const value = (text, scale = 1) => (text === undefined ? undefined : Number(text) / scale);
+    const position = this.#note.stage === "queued" ? this.#note.position : undefined;
+    this.update({ model, stage, position, fraction: value(percent, 100), elapsed_s: value(elapsed), remaining_s: value(remaining) });
   }
 
   close() {

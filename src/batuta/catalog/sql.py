@@ -1,0 +1,138 @@
+"""What the store asks of SQLAlchemy. Imported in a thread when the database is opened, because the import is slow.
+
+Each coroutine runs in a transaction that the store opens and ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, event, inspect, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from batuta.catalog import tables
+from batuta.catalog.entities import Provider
+from batuta.catalog.records import ModelRecord
+from batuta.catalog.tables import meta, model_row, models, provider_row, providers
+from batuta.errors import BadSettings
+
+FAULTS = (SQLAlchemyError, OSError, OverflowError, UnicodeError)  # how a database says no
+
+__all__ = ["FAULTS", "AsyncConnection", "AsyncEngine", "meta", "model_row", "models", "provider_row", "providers"]
+
+
+def server_engine(url: str) -> AsyncEngine:
+    """Return an engine for a database server. Raises BadSettings when its driver is missing or the URL is wrong."""
+    try:
+        return create_async_engine(make_url(url), pool_size=2, max_overflow=0, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise BadSettings(f"database_url needs {error.name}: install batuta[postgres]") from None
+    except (SQLAlchemyError, ValueError):  # its message could show the password
+        raise BadSettings("database_url cannot be understood; write it postgresql://user@host/database") from None
+
+
+def file_engine(path: Path | None, *, is_locked: bool) -> AsyncEngine:
+    """Return an engine for a SQLite file, or for memory when there is none."""
+    if path is None:
+        engine = create_async_engine("sqlite+aiosqlite://")
+    else:
+        how = "mode=ro&immutable=1" if is_locked else "mode=rw"
+        address = f"sqlite+aiosqlite:///{path.absolute().as_uri()}?{how}&uri=true"
+        # One connection: SQLite has one writer, and a queue in front of it is better than a lock behind it.
+        engine = create_async_engine(address, pool_size=1, max_overflow=0)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # Python's own transactions leave schema changes outside
+        cursor = connection.cursor()
+        if not is_locked:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")  # with WAL: safe against a crash of ours, and quick
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+async def version(connection: AsyncConnection) -> str | None:
+    """Return the schema's version, None for an empty database."""
+    if not await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version")):
+        return None
+    found = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+    return None if found is None else str(found)
+
+
+async def make(connection: AsyncConnection, newest: str) -> None:
+    """Make the newest form at once; a test keeps it equal to what the steps lead to."""
+    await connection.run_sync(tables.metadata.create_all)
+    await connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    await connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": newest})
+
+
+def import_alembic() -> None:
+    """Load alembic. Call it in a thread: it takes its time."""
+    import alembic.command  # noqa: F401  # only when an older database is met
+
+
+async def bring_up_to_date(connection: AsyncConnection) -> None:
+    """Run the steps that the database still lacks."""
+    await connection.run_sync(upgrade)
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the missing steps on a connection without a loop."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "batuta.catalog:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+Everything = tuple[tuple[tuple[Provider, str], ...], tuple[ModelRecord, ...], dict[str, str], list[str]]
+
+
+async def read(connection: AsyncConnection) -> Everything:
+    """Return providers with their sources, models, meta, and a sentence for each row that makes no sense."""
+
+    async def rows(table: Table) -> Iterable[Mapping[str, Any]]:
+        found = (await connection.execute(select(table))).mappings().all()
+        return [dict(row) for row in found]
+
+    unreadable: list[str] = []
+    records = []
+    for row in await rows(models):
+        try:
+            records.append(tables.model_of(row))
+        except (ValueError, TypeError, AttributeError) as error:
+            unreadable.append(f"what it says of {row['id']!r} makes no sense ({error}); the model starts afresh")
+    return (
+        tuple(tables.provider_of(row) for row in await rows(providers)),
+        tuple(records),
+        {row["key"]: row["value"] for row in await rows(meta)},
+        unreadable,
+    )
+
+
+async def upsert(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows, replacing those whose primary key is there."""
+    (key,) = (column.name for column in table.primary_key)
+    kind: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = kind.insert(table)
+    new = {column.name: statement.excluded[column.name] for column in table.columns if column.name != key}
+    await connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=new), rows)
+
+
+async def delete_provider(connection: AsyncConnection, provider_id: str) -> None:
+    """Delete a provider; its models go with it."""
+    await connection.execute(delete(providers).where(providers.c.id == provider_id))

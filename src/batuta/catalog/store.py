@@ -1,0 +1,256 @@
+"""Keeps the catalog in a database: SQLite beside the settings, or PostgreSQL by URL. Holds no secret.
+
+SQLAlchemy costs most of a second to import, so it is loaded in a thread when the database is opened, and alembic only
+when an older database has to be brought up to date. Knows nothing of discovery or of what a record means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from batuta.catalog import sqlite_file
+from batuta.catalog.entities import Provider
+from batuta.catalog.records import ModelRecord, Problem
+from batuta.errors import BadSettings, HostError
+
+if TYPE_CHECKING:
+    from batuta.catalog.sql import AsyncConnection, AsyncEngine
+
+SCHEMA: Final = "0001"  # the version this code reads and writes; the newest step in migrations/versions
+FILE: Final = "batuta.db"
+_SERVERS = {"postgresql", "postgres"}
+T = TypeVar("T")
+Work = Callable[["AsyncConnection"], Coroutine[Any, Any, T]]
+
+
+class NotSaved(HostError):
+    """The database cannot be written or read now; nothing was changed."""
+
+    code = "not_saved"
+
+
+class StoreTooNew(HostError):
+    """Start-up: a newer Batuta made this database."""
+
+    code = "store_too_new"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything in the database. Providers come with their source."""
+
+    providers: tuple[tuple[Provider, str], ...] = ()
+    models: tuple[ModelRecord, ...] = ()
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+class Store:
+    """One database: `open` it once, save what changes, `aclose` it.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://...`; it may hold a password, which is never shown.
+    """
+
+    def __init__(self, url: str) -> None:
+        scheme, separator, rest = url.partition("://")
+        kind = scheme.partition("+")[0]
+        if not separator or kind not in {"sqlite", *_SERVERS}:
+            raise BadSettings("database_url must begin with sqlite:/// or postgresql://")
+        self._server = f"postgresql+asyncpg://{rest}" if kind in _SERVERS else None
+        self._path = None if self._server else Path(rest.removeprefix("/"))
+        self._engine: AsyncEngine | None = None
+        self._locked: str | None = None
+        self._problems: list[Problem] = []
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Store:
+        """Return the store that a data folder has by default."""
+        return cls(f"sqlite:///{folder / FILE}")
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What a person should know of the database: it was damaged, or it cannot be written."""
+        return tuple(self._problems)
+
+    # Opening ------------------------------------------------------------------------------------------------
+
+    async def open(self) -> Contents:
+        """Open the database, bring it up to date and return what is in it.
+
+        1. A damaged file is kept under another name, and an empty one takes its place.
+        2. Where nothing can be written, what is there is read, and every save fails.
+        3. A newer version, or another program's tables: refused, and left as they are.
+        4. Empty: the tables are made. Older than the code: alembic brings it up to date.
+
+        Raises:
+            StoreTooNew: a newer Batuta made it; the message says which version.
+            BadSettings: it is another program's, or its driver is missing.
+            NotSaved: the server cannot be reached.
+        """
+        try:
+            version = await asyncio.to_thread(self._prepare)
+            if self._server:
+                version = await self._version_of_server()
+            return await self._open(version)
+        except HostError:
+            await self.aclose()
+            raise
+
+    def _prepare(self) -> str | None:
+        """Look at the file, if it is one, and make the engine; return the schema's version, None when empty."""
+        version = self._look() if self._path else None
+        self._connect()
+        return version
+
+    def _look(self) -> str | None:
+        assert self._path is not None
+        found = sqlite_file.look(self._path)
+        if found.stranger:  # 3
+            raise BadSettings(f"{self._path} is a database of another program; name another one in database_url")
+        if found.damage:  # 1
+            self._quarantine(found.damage)
+            return None
+        if found.locked:  # 2
+            self._lock(found.locked)
+        return found.version
+
+    def _connect(self) -> None:
+        from batuta.catalog import sql  # slow the first time
+
+        if self._server:
+            self._engine = sql.server_engine(self._server)
+        else:
+            path = self._path if self._path and self._path.exists() else None
+            self._engine = sql.file_engine(path, is_locked=self._locked is not None)
+
+    async def _version_of_server(self) -> str | None:
+        from batuta.catalog import sql
+
+        return await self._do(sql.version)
+
+    async def _open(self, version: str | None) -> Contents:
+        if version is not None and version > SCHEMA:  # 3
+            raise StoreTooNew(
+                f"{self._shown} has schema version {version}, and this Batuta knows versions up to {SCHEMA}. "
+                "Install the Batuta that made it, or name another database."
+            )
+        if version != SCHEMA:
+            if self._locked:
+                return Contents()
+            await self._bring_up_to_date(version)  # 4
+        try:
+            return await self._read()
+        except NotSaved as error:
+            if self._server or self._locked or not sqlite_file.is_damage(error.__cause__):
+                raise
+            return await self._start_anew(str(error.__cause__))  # 1, damage that only reading shows
+
+    async def _bring_up_to_date(self, version: str | None) -> None:
+        from batuta.catalog import sql
+
+        if version is None:
+            await self._do(lambda connection: sql.make(connection, SCHEMA))
+        else:
+            await asyncio.to_thread(sql.import_alembic)
+            await self._do(sql.bring_up_to_date)
+
+    async def _read(self) -> Contents:
+        from batuta.catalog import sql
+
+        providers, models, meta, unreadable = await self._do(sql.read)
+        self._problems += [Problem(self._shown, text) for text in unreadable]
+        return Contents(providers, models, meta)
+
+    async def _start_anew(self, damage: str) -> Contents:
+        await self.aclose()
+        await asyncio.to_thread(self._quarantine, damage)
+        await asyncio.to_thread(self._connect)
+        if not self._locked:
+            await self._bring_up_to_date(None)
+        return Contents()
+
+    def _quarantine(self, damage: str) -> None:
+        assert self._path is not None
+        try:
+            kept = sqlite_file.quarantine(self._path, time.strftime("%Y%m%d-%H%M%S"))
+        except OSError as error:
+            self._lock(f"{self._path} is damaged ({damage}) and cannot be renamed: {error.strerror or error}")
+            self._path = None
+            return
+        if locked := sqlite_file.look(self._path).locked:
+            self._lock(locked)
+        self._problems.append(
+            Problem(
+                str(self._path),
+                f"it was damaged ({damage}) and is kept as {kept.name}; an empty one took its place. Models are found "
+                "again by themselves, but pins, roles, names and added providers have to be set again.",
+            )
+        )
+
+    def _lock(self, reason: str) -> None:
+        self._locked = reason
+        self._problems.append(Problem("settings", f"changes cannot be saved: {reason}"))
+
+    @property
+    def _shown(self) -> str:
+        return str(self._path) if self._path else "the database"
+
+    # Saving -------------------------------------------------------------------------------------------------
+
+    async def save_models(self, records: Iterable[ModelRecord]) -> None:
+        """Write these records, new or changed, all or none. Raises NotSaved."""
+        if records := tuple(records):
+            from batuta.catalog import sql
+
+            rows = [sql.model_row(record) for record in records]
+            await self._write(lambda connection: sql.upsert(connection, sql.models, rows))
+
+    async def save_providers(self, providers: Iterable[tuple[Provider, str]]) -> None:
+        """Write these providers and their sources, all or none. Raises NotSaved."""
+        if providers := tuple(providers):
+            from batuta.catalog import sql
+
+            rows = [sql.provider_row(provider, source) for provider, source in providers]
+            await self._write(lambda connection: sql.upsert(connection, sql.providers, rows))
+
+    async def delete_provider(self, provider_id: str) -> None:
+        """Delete a provider and the models it served. Raises NotSaved."""
+        from batuta.catalog import sql
+
+        await self._write(lambda connection: sql.delete_provider(connection, provider_id))
+
+    async def save_meta(self, key: str, value: str) -> None:
+        """Remember a fact about the catalog itself. Raises NotSaved."""
+        from batuta.catalog import sql
+
+        await self._write(lambda connection: sql.upsert(connection, sql.meta, [{"key": key, "value": value}]))
+
+    async def _write(self, work: Work[None]) -> None:
+        if self._locked:
+            raise NotSaved(f"the change was not saved: {self._locked}")
+        await self._do(work)
+
+    async def _do(self, work: Work[T]) -> T:
+        """Run `work` in one transaction. Raises NotSaved, its cause being what the driver said."""
+        from batuta.catalog import sql
+
+        if self._engine is None:
+            raise NotSaved("the change was not saved: the database is not open")
+        try:
+            async with self._engine.begin() as connection:
+                return await work(connection)
+        except sql.FAULTS as error:
+            # The statement and its values stay out of the message: only what the database itself said is told.
+            reason = getattr(error, "orig", None) or error
+            raise NotSaved(f"the change was not saved: {self._shown} says {reason}") from reason
+
+    async def aclose(self) -> None:
+        """Close the database."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.dispose()

@@ -1,0 +1,73 @@
+"""Reading a request body: what is checked, and that everything else passes through."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batuta.errors import BadRequest
+from batuta.gateway.call import ENDPOINTS, Call, body_for, read_call
+
+CHAT = ENDPOINTS["/v1/chat/completions"]
+
+
+def read(**body: object) -> Call:
+    return read_call(orjson.dumps(body), CHAT, request_id="r", deadline=1.0)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({"messages": []}, "model"),
+        ({"model": "m"}, "messages"),
+        ({"model": "", "messages": []}, "model"),
+        ({"model": "a\nb", "messages": []}, "model"),
+        ({"model": 7, "messages": []}, "model"),
+        ({"model": "m", "messages": [], "temperature": -1}, "temperature"),
+        ({"model": "m", "messages": [], "temperature": "hot"}, "temperature"),
+        ({"model": "m", "messages": [], "n": 10**9}, "n"),
+        ({"model": "m", "messages": [], "n_discard": -5}, "n_discard"),
+        ({"model": "m", "messages": [], "max_tokens": 10**18}, "max_tokens"),
+        ({"model": "m", "messages": [], "stream": "yes"}, "stream"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name(body: dict[str, object], word: str) -> None:
+    """The message says which field, before any engine sees it."""
+    with pytest.raises(BadRequest, match=word):
+        read(**body)
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"[1]", b'{"model": "m", ', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+    """Bad bytes are the caller's error, whatever they are."""
+    with pytest.raises(BadRequest):
+        read_call(body, CHAT, request_id="r", deadline=1.0)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_anything_but_a_call_or_a_typed_error(body: bytes) -> None:
+    """The door holds."""
+    with suppress(BadRequest):
+        assert read_call(body, CHAT, request_id="r", deadline=1.0).model
+
+
+def test_the_body_goes_on_as_it_came_when_the_name_is_the_same() -> None:
+    """Not one byte is re-encoded without need."""
+    call = read(model="m", messages=[], unknown={"kept": [1, 2.5, None]})
+    assert body_for(call, "m") is call.body
+
+
+def test_only_the_name_changes_when_the_engine_calls_it_otherwise() -> None:
+    """Unknown fields pass through."""
+    call = read(model="a/m", messages=[], unknown={"kept": [1, 2.5, None]})
+    assert orjson.loads(body_for(call, "m")) == {"model": "m", "messages": [], "unknown": {"kept": [1, 2.5, None]}}
+
+
+def test_embeddings_cannot_stream() -> None:
+    """Said plainly rather than ignored."""
+    with pytest.raises(BadRequest, match="stream"):
+        read_call(b'{"model":"m","input":"x","stream":true}', ENDPOINTS["/v1/embeddings"], request_id="r", deadline=1.0)

@@ -1,0 +1,116 @@
+"""The watch over an answer's bytes: commit point, usage, errors inside, and how it ends."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batuta.chat.types import Usage
+from batuta.errors import BatutaError, StreamBroken, UpstreamFailed
+from batuta.gateway.stream import StreamWatch, read_reply
+
+
+def event(**body: object) -> bytes:
+    return b"data: " + orjson.dumps(body) + b"\n\n"
+
+
+def delta(text: str, finish: str | None = None) -> bytes:
+    return event(choices=[{"index": 0, "delta": {"content": text}, "finish_reason": finish}])
+
+
+USAGE = event(choices=[], usage={"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9})
+ERROR = event(error={"message": "slot lost", "type": "server_error", "code": 500})
+DONE = b"data: [DONE]\n\n"
+ANSWER = [delta("Hel"), delta("lo é"), delta("", "stop"), USAGE, DONE]
+
+
+def watch_all(chunks: list[bytes]) -> tuple[StreamWatch, bytes]:
+    """Feed all chunks, end, and return the watch and what was passed on."""
+    watch = StreamWatch("m")
+    passed = b"".join(watch.feed(chunk) for chunk in chunks)
+    watch.end()
+    return watch, passed
+
+
+@given(st.data())
+def test_any_split_of_an_answer_passes_the_same_bytes_and_finds_the_same_usage(data: st.DataObject) -> None:
+    """The network may cut anywhere: bytes go through untouched and nothing is missed."""
+    whole = b"".join(ANSWER)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=12)))
+    chunks = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    watch, passed = watch_all(chunks)
+    assert passed == whole
+    assert watch.usage == Usage(7, 2)
+    assert watch.is_done
+
+
+@given(st.data())
+def test_any_split_of_an_error_in_the_middle_is_seen(data: st.DataObject) -> None:
+    """An in-band error is passed on as it came, and remembered."""
+    whole = delta("Hel") + delta("lo") + ERROR
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=12)))
+    watch, passed = watch_all([whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)])
+    assert passed == whole
+    assert isinstance(watch.error, StreamBroken)
+    assert "slot lost" in watch.error.message
+
+
+def test_nothing_is_passed_on_before_the_first_event_is_whole() -> None:
+    """The commit point is the first good event, not the first byte."""
+    watch = StreamWatch("m")
+    first = delta("Hel")
+    assert watch.feed(b": warming up\n\n") == b""
+    assert watch.feed(first[:10]) == b""
+    assert not watch.is_committed
+    assert watch.feed(first[10:]) == b": warming up\n\n" + first
+    assert watch.is_committed
+
+
+def test_an_error_as_first_event_is_raised_so_that_another_model_may_be_tried() -> None:
+    """200 with an error inside is an error, and nothing has been sent."""
+    with pytest.raises(BatutaError, match="slot lost"):
+        StreamWatch("m").feed(ERROR)
+
+
+def test_text_that_speaks_of_errors_and_usage_is_no_error_and_no_usage() -> None:
+    """Only an event's own fields count, not the words of the answer."""
+    said = delta('{"error": {"message": "x"}, "usage": [DONE]}')
+    watch, passed = watch_all([delta("a"), said, delta("", "stop"), DONE])
+    assert said in passed
+    assert watch.error is None
+    assert watch.usage is None
+
+
+def test_a_stream_that_ends_without_a_word_is_broken() -> None:
+    """Never a silent half answer."""
+    watch = StreamWatch("m")
+    watch.feed(delta("Hel"))
+    with pytest.raises(StreamBroken):
+        watch.end()
+
+
+def test_a_finish_reason_is_an_end_even_without_an_end_marker() -> None:
+    """Some servers never say [DONE]."""
+    watch, _ = watch_all([delta("Hel"), delta("", "stop")])
+    assert not watch.is_done
+
+
+def test_an_empty_stream_is_a_failure_before_the_commit_point() -> None:
+    """Another model may be tried."""
+    with pytest.raises(UpstreamFailed):
+        StreamWatch("m").end()
+
+
+def test_a_whole_answer_gives_its_usage() -> None:
+    """Token counts come from the backend."""
+    body = orjson.dumps({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}})
+    assert read_reply(body, model="m") == Usage(3, 4)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>hi</html>", b"[]", b"not json", b'{"error": {"message": "no"}}'])
+def test_a_whole_answer_that_is_none_is_an_error(body: bytes) -> None:
+    """200 does not make it an answer."""
+    with pytest.raises(BatutaError):
+        read_reply(body, model="m")

@@ -1,0 +1,93 @@
+"""Who is tried, in which order, for a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from batuta.catalog.entities import Capability, ModelSpec, Role
+from batuta.errors import BadRequest, ModelNotFound
+from batuta.routing.alternatives import Standing, Tier, alternatives, tier_of
+from batuta.routing.router import plan
+
+CHAT = frozenset({Capability.CHAT})
+
+
+def standing(model: str, *, local: bool = True, ready: bool = False, **rest: Any) -> Standing:
+    roles = rest.pop("roles", frozenset())
+    active, fits = rest.pop("active", True), rest.pop("fits", True)
+    spec = ModelSpec(model, "p", model, is_local=local, is_loadable=local, roles=roles, **rest.pop("spec", {}))
+    return Standing(spec, ready, active, fits, **rest)
+
+
+def route(name: str, world: Sequence[Standing], **rest: Any) -> list[str]:
+    specs = {s.spec.id: s.spec for s in world}
+    return [c.model_id for c in plan(name, specs, lambda: world, needs=rest.pop("needs", CHAT), **rest).candidates]
+
+
+WORLD = (
+    standing("cold"),
+    standing("warm", ready=True),
+    standing("far", local=False, ready=True),
+    standing("huge", fits=False),
+    standing("ill", active=False),
+)
+
+
+def test_a_named_model_is_the_only_candidate_unless_the_caller_allows_others() -> None:
+    """Who names a model gets that model or an honest error."""
+    assert route("cold", WORLD) == ["cold"]
+    assert route("cold", WORLD, allow_fallback=True) == ["cold", "far", "warm"]
+
+
+def test_alternatives_come_external_first_then_loaded_then_loadable() -> None:
+    """The priority: a working API, what is in memory, what fits. Failed and too large ones are not offered."""
+    assert [s.spec.id for s, _ in alternatives(None, WORLD, needs=CHAT)] == ["far", "warm", "cold"]
+
+
+def test_auto_starts_with_the_brain_and_falls_back_by_itself() -> None:
+    """A virtual name is a wish for an answer, not for a model."""
+    brain = standing("big", roles=frozenset({Role.BRAIN}))
+    assert route("auto", (*WORLD, brain)) == ["big", "far", "warm", "cold"]
+    assert route("brain", (*WORLD, brain), allow_fallback=False) == ["big"]
+
+
+def test_a_role_nobody_holds_is_answered_by_the_best_there_is() -> None:
+    """No setting is needed for a first answer."""
+    assert route("executor", WORLD) == ["far", "warm", "cold"]
+
+
+def test_a_virtual_name_on_an_empty_catalog_says_how_to_get_a_model() -> None:
+    """The three ways."""
+    with pytest.raises(ModelNotFound, match=r"\.gguf"):
+        route("auto", ())
+
+
+def test_an_unknown_name_is_refused_by_name() -> None:
+    """And says where to look."""
+    with pytest.raises(ModelNotFound, match="/v1/models"):
+        route("nobody", WORLD)
+
+
+def test_a_model_is_not_asked_for_what_it_cannot_do() -> None:
+    """Embeddings of a chat model: the caller's error, before anything is loaded."""
+    with pytest.raises(BadRequest, match="embedding"):
+        route("cold", WORLD, needs=frozenset({Capability.EMBEDDING}))
+
+
+def test_the_world_is_not_looked_at_for_a_named_model() -> None:
+    """The hot path asks for nothing it does not need."""
+
+    def never() -> Sequence[Standing]:
+        raise AssertionError("asked")
+
+    specs = {"m": ModelSpec("m", "p", "m")}
+    assert plan("m", specs, never, needs=CHAT).candidates[0].model_id == "m"
+
+
+def test_an_external_model_with_a_bad_key_is_no_alternative() -> None:
+    """Only what could answer now."""
+    assert tier_of(standing("far", local=False, ready=False)) is None
+    assert tier_of(standing("warm", ready=True)) is Tier.LOADED
