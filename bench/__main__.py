@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from typing import Any, NoReturn
 
 COMMANDS = {
     "overhead": "what the gateway adds to a request, beside a null relay, nginx and no gateway at all",
@@ -20,9 +22,18 @@ def main(argv: list[str]) -> int:
         for name, what in COMMANDS.items():
             print(f"  {name:<10} {what}", file=sys.stderr)
         return 0 if argv and argv[0] in {"-h", "--help"} else 2
+    signal.signal(signal.SIGTERM, _interrupt)
     command = importlib.import_module(f"bench.{argv[0]}")
-    status: int = command.main(argv[1:])
+    try:
+        status: int = command.main(argv[1:])
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     return status
+
+
+def _interrupt(_number: int, _frame: Any) -> NoReturn:
+    raise KeyboardInterrupt  # so that what was started is ended, as after Ctrl-C
 
 
 if __name__ == "__main__":

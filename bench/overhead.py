@@ -52,7 +52,8 @@ _TOOL = {
 }
 _SYSTEM = (
     "You are a careful assistant. Answer in plain words and keep it short. Say so when you do not know something, "
-    "never invent a source, and use a tool when it helps. Temperatures are in degrees Celsius, times are local times."
+    "never invent a source, and use a tool when it helps. Temperatures are in degrees Celsius, times are local times. "
+    "When a place is not clear, ask which one is meant."
 )
 SETTLE_S = 1.0  # idle memory is read after the work of starting
 FIRST_ANSWER_TRIES = 12
@@ -260,6 +261,8 @@ def main(argv: Sequence[str]) -> int:
     print(f"- foreign CPU before the run: {foreign:.0%}; peers on the PATH: {', '.join(installed_peers()) or 'none'}")
     if plan.gateway_core is None:
         print("- NOT pinned: the two cores asked for are not both ours; figures of such a run are not comparable")
+    if options.gateway_url:
+        print(f"- `batuta` is the server at {options.gateway_url}, which this run did not start")
     if options.strict and foreign > NOISY:
         print(f"refused: others use {foreign:.0%} of the machine, above {NOISY:.0%}; wait or leave --strict out")
         return 1

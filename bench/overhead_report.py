@@ -167,6 +167,9 @@ class Report:
         def in_mib(sizes: Mapping[str, int]) -> float | None:
             return sizes[g] / MIB if g in sizes else None
 
+        def tail(name: str, case: str) -> str:
+            return f"{name} ~" if self.foreign(case, g) > NOISY else name
+
         answer, busy, paced = "answer c=1", "answer c=32", "32 x 100 tok/s"
         lost = self.errors(paced, g) if self.of(paced, g) else None
         return [
@@ -180,15 +183,21 @@ class Report:
             Goal("of nginx's at 32", self.ratio(busy, g, RATE, "nginx"), {"release": 0.15}, is_floor=True),
             Goal("CPU us/request at 32", self.value(busy, g, CPU_REQUEST), {"release": 200, "stretch": 93}, digits=0),
             Goal("added p50 ms at 1", self.added(answer, g, TOTAL), {"now": 0.6, "release": 0.5, "stretch": 0.32}),
-            Goal("added p99 ms at 1", self.added(answer, g, TOTAL_TAIL), {"release": 1.5, "stretch": 0.48}),
+            Goal(
+                tail("added p99 ms at 1", answer), self.added(answer, g, TOTAL_TAIL), {"release": 1.5, "stretch": 0.48}
+            ),
             Goal(
                 "added TTFT p50 ms at 1",
                 self.added("stream c=1", g, TTFT),
                 {"now": 1.0, "release": 1.0, "stretch": 0.47},
             ),
-            Goal("added TTFT p99 ms at 1", self.added("stream c=1", g, TTFT_TAIL), {"release": 3.0, "stretch": 0.65}),
+            Goal(
+                tail("added TTFT p99 ms at 1", "stream c=1"),
+                self.added("stream c=1", g, TTFT_TAIL),
+                {"release": 3.0, "stretch": 0.65},
+            ),
             Goal("broken streams of 32 x 100 tok/s", lost, {"now": 0, "release": 0}, digits=0),
-            Goal("gap p99 ms, 32 x 100 tok/s", self.value(paced, g, GAP_TAIL), {"release": 12}),
+            Goal(tail("gap p99 ms, 32 x 100 tok/s", paced), self.value(paced, g, GAP_TAIL), {"release": 12}),
             Goal(
                 "CPU us/chunk, 32 x 100 tok/s",
                 self.value(paced, g, CPU_CHUNK),

@@ -22,10 +22,11 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from batuta.chat import sse
+from batuta.clock import SystemClock
 from batuta.observe.events import CatalogChanged, LoadProgressed
 from batuta.web.routes import pages
 from tests.browser.payloads import PAYLOADS
-from tests.unit.web.pages_support import GB, FakeServices, every_state, view
+from tests.unit.web.pages_support import GB, FakeServices, every_state, one_device, view
 
 ANSWER = """A baton keeps an orchestra together by saying **when**, not *how*. Three things follow:
 
@@ -74,7 +75,9 @@ async def write(text: str, *, pause: float = 0.004) -> AsyncIterator[bytes]:
     for piece in words_of(text):
         yield delta(content=piece)
         await asyncio.sleep(pause)
-    yield sse.encode(orjson.dumps({"model": ANSWERING, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}))
+    yield sse.encode(
+        orjson.dumps({"model": ANSWERING, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    )
     yield sse.encode(orjson.dumps({"choices": [], "usage": {"prompt_tokens": 31, "completion_tokens": 172}}))
     yield sse.encode("[DONE]")
 
@@ -140,7 +143,7 @@ class PageApp:
     """The pages and just enough behind them. `services` is what they show; `calls` is what they asked for."""
 
     def __init__(self) -> None:
-        self.services = FakeServices(models=every_state())
+        self.services = FakeServices(models=every_state(), clock=SystemClock())
         self.calls: list[tuple[str, str, Any]] = []
         self.app = FastAPI()
         fakes: Any = self.services
@@ -183,14 +186,19 @@ class PageApp:
         services.catalog.found = []
         if name == "empty":
             services.models, services.devices = [], []
-            services.catalog.found = [("/home/ana/models/half.gguf", "the file ends after 0.4 of 2.0 GB; copy it again")]
+            services.catalog.found = [
+                ("/home/ana/models/half.gguf", "the file ends after 0.4 of 2.0 GB; copy it again")
+            ]
         elif name == "first":
-            services.models = [view("tiny-starter", "loading", progress=0.2, stage="reading", memory_bytes={"needed": GB})]
+            services.models = [
+                view("tiny-starter", "loading", progress=0.2, stage="reading", memory_bytes={"needed": GB})
+            ]
         elif name == "progress":
             services.models[1]["progress"] = min(1.0, services.models[1]["progress"] + 0.2)
         else:
-            fresh = FakeServices(models=every_state())
-            services.models, services.devices = fresh.models, fresh.devices
+            services.models, services.devices = every_state(), one_device()
+        for model in services.models:
+            model["retry_at"] = services.clock.wall() + 30 if model["state"] == "failed" else None
         services.bus.publish(CatalogChanged(changed=("all",)))
         services.bus.publish(LoadProgressed("devstral-small", "reading", 0.5, 1.0))
 

@@ -54,7 +54,7 @@ _PLAIN = (
     '![a](x" onerror="pwned())',
     "`<img src=x onerror=pwned()>`",
     "```html\n<img src=x onerror=pwned()>\n```",
-    "```\"><img src=x onerror=pwned()>\ncode\n```",
+    '```"><img src=x onerror=pwned()>\ncode\n```',
     "```html<script>pwned()</script>\ncode\n```",
     "| a |\n|--|\n| <img src=x onerror=pwned()> |",
     "<div hx-get='/manage/models' hx-trigger='load'>a</div>",

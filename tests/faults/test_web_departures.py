@@ -20,6 +20,7 @@ POST = (
     b"POST /v1/chat/completions HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 )
 NOTICED_S = 1.0
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Engine:
@@ -130,9 +131,7 @@ async def test_a_stream_ends_when_its_session_is_taken_away(path: bytes, caplog:
         auth.revoke(auth._keys[0].identity.who)
         for reader, writer in streams:
             async with asyncio.timeout(NOTICED_S):
-                with pytest.raises(ConnectionError):
-                    while True:
-                        assert await reader.readuntil(b"\n")
+                assert not (await reader.read()).endswith(LAST_CHUNK)
             await hang_up(writer)
         await asyncio.sleep(0.02)
         assert "0 revocable running" in repr(dispatcher)
@@ -175,7 +174,6 @@ async def test_an_error_in_mid_stream_cuts_the_stream(caplog: pytest.LogCaptureF
 
     async with serving(dispatcher_of(raw={("POST", "/v1/chat/completions"): breaks})) as server:
         reader, writer = await first_chunk(server, POST)
-        with pytest.raises(ConnectionError):
-            assert b"0\r\n\r\n" not in await reader.read()
+        assert not (await reader.read()).endswith(LAST_CHUNK)
         await hang_up(writer)
     assert "sk-test" not in caplog.text

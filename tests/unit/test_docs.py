@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tools.check_tree import ROOT, tracked_files
 
+from batuta import errors
+
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^(```|~~~).*?^\1\s*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -50,6 +52,15 @@ def test_the_layout_is_the_tree() -> None:
     packages = {path.parent.relative_to(source) for path in source.glob("*/__init__.py")}
     missing = sorted(str(path) for path in drawn if not (source / path).exists())
     assert (missing, packages - drawn) == ([], set())
+
+
+def test_every_error_code_is_in_the_reference() -> None:
+    """A program that meets a code finds what it means; codes of the start never travel over HTTP."""
+    page = (ROOT / "docs/reference/http-inference.md").read_text(encoding="utf-8")
+    at_start = {errors.AddressInUse, errors.AlreadyRunning, errors.BadSettings, errors.HostError}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BatutaError)]
+    codes = {kind.code for kind in kinds if kind not in at_start}
+    assert not sorted(code for code in codes if f"`{code}`" not in page)
 
 
 def test_threats_name_tests_that_are_there() -> None:

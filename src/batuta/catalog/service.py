@@ -6,26 +6,35 @@ Reading is instant and never waits. Knows nothing of load states: a listener hea
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from pathlib import Path, PurePath
+from typing import TypedDict, Unpack
 
 from batuta import __version__
-from batuta.catalog.discovery import Merge, merge, model_stem
+from batuta.catalog import names
+from batuta.catalog.discovery import Merge, merge
 from batuta.catalog.entities import ModelSpec, Provider, Role
-from batuta.catalog.files import FileScanner, ReadFile, Roots
-from batuta.catalog.records import LOCAL, Choices, Defaults, Found, Learned, ModelRecord, Problem, ProviderState, Reported
-from batuta.catalog.store import NotSaved, Store
+from batuta.catalog.files import SUFFIX, FileScanner, ReadFile, Roots
+from batuta.catalog.records import (
+    LOCAL,
+    Defaults,
+    Found,
+    Learned,
+    ModelRecord,
+    Problem,
+    ProviderState,
+    Reported,
+)
+from batuta.catalog.store import Contents, NotSaved, Store
 from batuta.clock import Clock
-from batuta.errors import BadRequest, BatutaError, ModelNotFound
+from batuta.errors import BadRequest, BadSettings, BatutaError
 from batuta.settings import Settings
 from batuta.tasks import Tasks
 
 LOOK_EVERY_S = 10.0  # a model copied into a folder appears while its owner still looks at the page
 ASK_FAR_EVERY_S = 600.0  # an API on the internet changes its list some times a year; asking costs its patience
+ASK_AGAIN_S = 60.0  # one that could not be reached
 ASK_WITHIN_S = 15.0  # a provider that needs longer to list its models is as good as gone
 FOUND_BY = "found_by"  # meta: the version that read the files; another one reads them again
 
@@ -34,15 +43,36 @@ ListModels = Callable[[Provider], Awaitable[Sequence[Reported]]]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is different now. `absent`: not seen any more, kept with its settings. `removed`: ids that are gone."""
+    """What is different now.
+
+    Attributes:
+        added: models that were not in the catalog.
+        changed: models of which something is different, or which are back.
+        absent: models that are not seen any more; they keep their settings.
+        removed: ids of models whose provider a person deleted.
+        providers: ids of providers that came, went, or changed between online and offline.
+    """
 
     added: tuple[ModelSpec, ...] = ()
     changed: tuple[ModelSpec, ...] = ()
     absent: tuple[ModelSpec, ...] = ()
     removed: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+
+
+class ChoicePatch(TypedDict, total=False):
+    """What a person may set about a model; see `records.Choices`."""
+
+    pinned: bool
+    ttl_s: float | None
+    roles: frozenset[Role]
+    enabled: bool
+    name: str | None
 
 
 Listener = Callable[[Change], None]
+NOTHING = Change()
+PERSON = "person"  # source of a provider that a person added
 
 
 class Catalog:
@@ -69,7 +99,7 @@ class Catalog:
         list_models: ListModels,
         on_error: Callable[[str, BaseException], None],
         roots: Roots | None = None,
-        device: str = LOCAL_DEVICE,
+        device: str = "host",
     ) -> None:
         self._store = store
         self._clock = clock
@@ -84,8 +114,9 @@ class Catalog:
         )
         self._records: dict[str, ModelRecord] = {}
         self._specs: dict[str, ModelSpec] = {}
-        self._providers = {state.provider.id: state for state in _configured(settings)}
+        self._providers = _configured(settings)
         self._asked_at: dict[str, float] = {}
+        self._former: dict[str, Provider] = {}  # of the settings of an earlier start
         self._unsaved: set[str] = set()
         self._file_problems: tuple[Problem, ...] = ()
         self._report_problems: dict[str, tuple[Problem, ...]] = {}
@@ -93,5 +124,326 @@ class Catalog:
         self._listeners: list[Listener] = []
         self._tasks = Tasks(on_error)
         self._looking = asyncio.Lock()
+        self._saving = asyncio.Lock()
         self._looks = 0
+        self._is_configuration_saved = False
         self.is_started = False
+
+    # Life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Read the store, look at the disks, and keep looking; providers are asked in the background.
+
+        Raises:
+            HostError, BadSettings: the store cannot be used; see `Store.open`.
+        """
+        contents = await self._store.open()
+        for provider, source in contents.providers:
+            if provider.id in self._providers:
+                continue
+            if source == PERSON:
+                self._providers[provider.id] = ProviderState(provider, source)
+            else:
+                self._former[provider.id] = provider
+        for record in contents.models:
+            is_served = record.provider_id in self._providers
+            self._records[record.id] = record if is_served else replace(record, is_present=False)
+        if contents.meta.get(FOUND_BY) == __version__:
+            self._scanner.prime(record.found for record in contents.models if record.provider_id == LOCAL.id)
+        self._is_configuration_saved = contents.meta.get(FOUND_BY) == __version__ and self._is_known(contents)
+        self._publish()
+        await self._look_at_files()
+        self.is_started = True
+        self._tasks.start(self._look_forever(), name="catalog discovery")
+
+    def _is_known(self, contents: Contents) -> bool:
+        stored = dict(contents.providers)
+        return all(stored.get(state.provider) == state.source for state in self._providers.values())
+
+    async def aclose(self) -> None:
+        """Stop looking, save what is not saved yet, close the store."""
+        await self._tasks.aclose()
+        await self._save()
+        await self._store.aclose()
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener(change)` after every change, at once. It must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    # Reading ------------------------------------------------------------------------------------------------
+
+    def specs(self) -> Mapping[str, ModelSpec]:
+        """Return every model, id -> spec, absent ones too. The mapping is never changed, only replaced."""
+        return self._specs
+
+    def get(self, model_id: str) -> ModelSpec | None:
+        """Return a model by its exact id."""
+        return self._specs.get(model_id)
+
+    def resolve(self, name: str) -> ModelSpec:
+        """Return the model that a person means by `name`: see `names.find`. Raises ModelNotFound with the nearest ids."""
+        if (spec := names.find(name, self._specs)) is None:
+            raise names.not_found(name, self._specs)
+        return spec
+
+    def learned(self, model_id: str) -> Learned:
+        """Return what real loads of a model showed; nothing for an unknown one."""
+        record = self._records.get(model_id)
+        return record.learned if record else Learned()
+
+    def providers(self) -> list[ProviderState]:
+        """Return every provider and how it stands."""
+        return list(self._providers.values())
+
+    def provider(self, provider_id: str) -> ProviderState | None:
+        """Return one provider."""
+        return self._providers.get(provider_id)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what a person should see to: the database, files that are no models, providers that are offline."""
+        offline = [
+            Problem(state.provider.name or state.provider.id, state.message)
+            for state in self._providers.values()
+            if state.is_online is False and state.provider.enabled
+        ]
+        reported = [problem for problems in self._report_problems.values() for problem in problems]
+        unsaved = [Problem("settings", self._save_problem)] if self._save_problem else []
+        return (*self._store.problems, *unsaved, *self._file_problems, *reported, *offline)
+
+    # A person's wishes --------------------------------------------------------------------------------------
+
+    async def patch(self, model_id: str, **choices: Unpack[ChoicePatch]) -> ModelSpec:
+        """Set what a person decided about a model; return it as it is now.
+
+        Raises:
+            ModelNotFound: no such id.
+            BadRequest: the settings give the role to another model.
+            NotSaved: the database cannot be written; nothing was changed.
+        """
+        async with self._saving:
+            record = self._record(model_id)
+            self._check_roles(model_id, choices.get("roles", frozenset()))
+            wanted = replace(record.choices, **choices)
+            await self._store.save_models([replace(record, choices=wanted)])
+            # Discovery may have renewed the rest of the record meanwhile.
+            self._records[model_id] = replace(self._record(model_id), choices=wanted)
+        self._publish()
+        return self._specs[model_id]
+
+    def _record(self, model_id: str) -> ModelRecord:
+        if (record := self._records.get(model_id)) is None:
+            raise names.not_found(model_id, self._specs)
+        return record
+
+    def _check_roles(self, model_id: str, roles: frozenset[Role]) -> None:
+        for role, holder in self._holders().items():
+            if role in roles and holder != model_id:
+                raise BadRequest(
+                    f"the {role} is {holder}, because the settings name it; change `{role}` there, or unset it",
+                    model=model_id,
+                )
+
+    def set_learned(self, model_id: str, *, memory_bytes: int = 0, load_seconds: float | None = None) -> None:
+        """Take in what a load of this model showed; it is saved with the next look."""
+        record, spec = self._records.get(model_id), self._specs.get(model_id)
+        if record is None or spec is None:
+            return
+        learned = record.learned.after(
+            memory_bytes=memory_bytes, load_seconds=load_seconds, context_length=spec.context_length
+        )
+        self._records[model_id] = replace(record, learned=learned)
+        self._unsaved.add(model_id)
+        self._publish()
+
+    async def add_provider(self, provider: Provider) -> ProviderState:
+        """Add a provider and ask it what it has; return how it stands.
+
+        Raises:
+            BadRequest: the id is taken.
+            NotSaved: the database cannot be written; nothing was changed.
+        """
+        async with self._saving:
+            if provider.id in self._providers:
+                raise BadRequest(f"there is a provider {provider.id!r} already; delete it first, or choose another id")
+            await self._store.save_providers([(provider, PERSON)])
+            self._former.pop(provider.id, None)
+            self._providers[provider.id] = ProviderState(provider, PERSON)
+        self._publish(providers=(provider.id,))
+        await self._ask(provider)
+        return self._providers[provider.id]
+
+    async def remove_provider(self, provider_id: str) -> None:
+        """Delete a provider that a person added, and its models with their settings.
+
+        Raises:
+            BadRequest: there is no such provider, or the settings name it.
+            NotSaved: the database cannot be written; nothing was changed.
+        """
+        async with self._saving:
+            state = self._providers.get(provider_id)
+            if state is None:
+                raise BadRequest(f"there is no provider {provider_id!r}; GET /manage/providers lists them")
+            if state.source != PERSON:
+                raise BadRequest(f"{provider_id} comes from the settings or with Batuta and cannot be deleted here")
+            await self._store.delete_provider(provider_id)
+            del self._providers[provider_id]
+            self._report_problems.pop(provider_id, None)
+            self._asked_at.pop(provider_id, None)
+            self._records = {i: record for i, record in self._records.items() if record.provider_id != provider_id}
+            self._unsaved &= set(self._records)
+        self._publish(providers=(provider_id,))
+
+    # Discovery ----------------------------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        """Look at everything now, and return when it is done. Callers that come together share one look."""
+        mine = self._looks + 1  # a look that has begun already may have missed what the caller means
+        async with self._looking:
+            if self._looks < mine:
+                await self._look(is_asked=True)
+
+    async def merge(self, provider_id: str, reported: Sequence[Reported]) -> None:
+        """Take in what a provider has, and save what is different."""
+        await self._apply(provider_id, merge(self._records, provider_id, [Found.of(each) for each in reported]))
+
+    async def _look_forever(self) -> None:
+        while True:
+            async with self._looking:
+                await self._look(is_asked=False)
+            await self._clock.sleep(LOOK_EVERY_S)
+
+    async def _look(self, *, is_asked: bool) -> None:
+        self._looks += 1
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_at_files())
+            for state in self._providers.values():
+                if is_asked or self._is_due(state):
+                    group.create_task(self._ask(state.provider))
+
+    def _is_due(self, state: ProviderState) -> bool:
+        asked = self._asked_at.get(state.provider.id)
+        if asked is None or state.provider.is_local:
+            return True
+        return self._clock.monotonic() - asked >= (ASK_FAR_EVERY_S if state.is_online else ASK_AGAIN_S)
+
+    async def _look_at_files(self) -> None:
+        scan = await asyncio.to_thread(self._scanner.scan, monotonic=self._clock.monotonic(), wall=self._clock.wall())
+        self._file_problems = scan.problems
+        await self._apply(LOCAL.id, merge(self._records, LOCAL.id, scan.found))
+
+    async def _ask(self, provider: Provider) -> None:
+        if provider.kind == LOCAL.kind or not provider.enabled:
+            return
+        self._asked_at[provider.id] = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(ASK_WITHIN_S):
+                reported = await self._list_models(provider)
+        except TimeoutError:
+            self._set_online(provider.id, f"it did not list its models within {ASK_WITHIN_S:.0f} s")
+        except BatutaError as error:
+            self._set_online(provider.id, error.message)
+        else:
+            self._set_online(provider.id, "")
+            if provider.id in self._providers:  # it may have been deleted while it was thinking
+                await self.merge(provider.id, reported)
+
+    def _set_online(self, provider_id: str, message: str) -> None:
+        if (state := self._providers.get(provider_id)) is not None:
+            is_online = not message
+            self._providers[provider_id] = replace(
+                state, is_online=is_online, message=message, checked_at=self._clock.wall()
+            )
+            if state.is_online is not is_online:
+                self._tell(Change(providers=(provider_id,)))
+
+    async def _apply(self, provider_id: str, found: Merge) -> None:
+        self._report_problems[provider_id] = found.problems
+        if found.records:
+            self._records |= {record.id: record for record in found.records}
+            self._unsaved |= {record.id for record in found.records}
+            self._publish()
+        await self._save()
+
+    async def _save(self) -> None:
+        """Write what is not written yet; what fails now is tried again after the next look."""
+        async with self._saving:
+            ids = self._unsaved
+            if not ids and self._is_configuration_saved:
+                return
+            self._unsaved = set()
+            try:
+                if not self._is_configuration_saved:
+                    await self._store.save_providers((s.provider, s.source) for s in self._providers.values())
+                    await self._store.save_meta(FOUND_BY, __version__)
+                    self._is_configuration_saved = True
+                await self._store.save_models(self._records[model_id] for model_id in ids)
+            except NotSaved as error:
+                self._unsaved |= ids
+                self._save_problem = error.message
+            else:
+                self._save_problem = None
+
+    # From records to specs ----------------------------------------------------------------------------------
+
+    def _holders(self) -> dict[Role, str]:
+        """Return who holds the roles that the settings give, as far as those models are here."""
+        return {
+            role: spec.id
+            for role, name in self._wanted.items()
+            if name and (spec := names.find(name, self._specs)) is not None
+        }
+
+    def _publish(self, *, providers: tuple[str, ...] = ()) -> None:
+        """Make the specs anew and tell what is different."""
+        old = self._specs
+        self._specs = {model_id: self._spec(record, record.choices.roles) for model_id, record in self._records.items()}
+        for role, holder in self._holders().items():
+            for model_id, spec in self._specs.items():
+                roles = spec.roles | {role} if model_id == holder else spec.roles - {role}
+                if roles != spec.roles:
+                    self._specs[model_id] = replace(spec, roles=roles)
+        different = [spec for model_id, spec in self._specs.items() if model_id in old and old[model_id] != spec]
+        change = Change(
+            added=tuple(spec for model_id, spec in self._specs.items() if model_id not in old),
+            changed=tuple(spec for spec in different if spec.is_present),
+            absent=tuple(spec for spec in different if not spec.is_present),
+            removed=tuple(model_id for model_id in old if model_id not in self._specs),
+            providers=providers,
+        )
+        if change != NOTHING:
+            self._tell(change)
+
+    def _spec(self, record: ModelRecord, roles: frozenset[Role]) -> ModelSpec:
+        state = self._providers.get(record.provider_id)
+        provider = state.provider if state else self._former[record.provider_id]
+        return record.spec(provider, self._defaults, roles)
+
+    def _tell(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)
+
+
+def _configured(settings: Settings) -> dict[str, ProviderState]:
+    """Return the providers that are there before the database is read. Raises BadSettings for an id used twice."""
+    states = {LOCAL.id: ProviderState(LOCAL, "builtin", is_online=True)}
+    for each in settings.providers:
+        if each.id in states:
+            raise BadSettings(f"providers: the id {each.id!r} is used twice, or is Batuta's own; choose another one")
+        provider = Provider(
+            each.id,
+            "openai_compat",
+            name=each.name or each.id,
+            base_url=each.base_url,
+            key_ref=f"env:{each.key_env}" if each.key_env else None,
+            is_local=each.is_local,
+            max_in_flight=each.max_in_flight,
+        )
+        states[each.id] = ProviderState(provider, "settings")
+    return states
+
+
+def _named_files(names: Iterable[str | None]) -> Iterable[Path]:
+    """Yield the model files that a person named by path; they need not lie in a models folder."""
+    for name in names:
+        if name and name.lower().endswith(SUFFIX) and PurePath(name).name != name:
+            yield Path(name).expanduser().absolute()

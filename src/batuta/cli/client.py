@@ -37,18 +37,19 @@ class GatewayClient:
     """One gateway. Each call is its own connection."""
 
     def __init__(self, url: str, key: Secret | None = None) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
-            port = parts.port
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            scheme, host, port = parts.scheme, parts.hostname, parts.port
         except ValueError:
-            port = None
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            scheme, host, port = "", None, None
+        if not host or scheme not in {"http", "https"}:
             raise BadSettings(f"{url!r} is no address of a gateway; write it like http://127.0.0.1:22888")
-        self._is_tls = parts.scheme == "https"
-        self._host = parts.hostname
+        self._is_tls = scheme == "https"
+        self._host = host
         self._port = port or (443 if self._is_tls else 80)
         self._key = key
-        self.url = f"{parts.scheme}://{parts.netloc}"
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{scheme}://{shown}:{self._port}"
 
     def get(self, path: str) -> Any:
         """Return the JSON answer to GET `path`. Raises NoGateway and Refused."""
@@ -89,10 +90,10 @@ class GatewayClient:
         with closing(kind(self._host, self._port, timeout=timeout)) as connection:
             try:
                 connection.request(method, path, None if body is None else json.dumps(body), self._headers())
-                answer = connection.getresponse()
-                if answer.status >= 400:
-                    raise refusal(answer.status, answer.read(64 * 1024))
-                yield answer
+                with connection.getresponse() as answer:
+                    if answer.status >= 400:
+                        raise refusal(answer.status, answer.read(64 * 1024))
+                    yield answer
             except (OSError, http.client.HTTPException) as error:
                 raise _unreachable(self.url, error) from None
 

@@ -67,7 +67,7 @@ def report(findings: Sequence[Finding], steps: Sequence[str], *, has_colour: boo
     lines: list[str] = []
     for area, found in groupby(findings, lambda finding: finding.area):
         members = list(found)
-        width = max(len(finding.name) for finding in members)
+        width = max(len(one_line(finding.name)) for finding in members)
         lines.append(f"\n{area}" if lines else area)
         for finding in members:
             mark, colour = _MARKS[finding.health]

@@ -69,7 +69,8 @@ def _report(error: BatutaError, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        details = {"code": error.code, "message": error.message, "model": error.model}
+        code = error.details.get("code") or error.code  # what the gateway called it, where it was the gateway's error
+        details = {"code": code, "message": error.message, "model": error.model, "suggestion": error.suggestion}
         print(json.dumps({"event": "error", "error": {k: v for k, v in details.items() if v is not None}}), flush=True)
     else:
         print(f"batuta: {message(error)}", file=sys.stderr, flush=True)

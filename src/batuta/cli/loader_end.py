@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batuta.errors import LoaderDown
+from batuta.errors import BatutaError, LoaderDown
 from batuta.loader import control
 
 ANSWER_S = 5.0  # seconds for one answer; the loader does nothing else while it listens
@@ -30,7 +30,7 @@ def end_loader(run_dir: Path, *, wait_s: float = END_S) -> LoaderEnd | None:
     """Ask the loader to end and wait for it; None when there is none.
 
     Raises:
-        LoaderDown: one is there, but does not answer as a loader does.
+        LoaderDown: one is there, but refuses or does not answer as a loader does.
     """
     address = control.find(run_dir)
     if address is None:
@@ -45,8 +45,8 @@ def end_loader(run_dir: Path, *, wait_s: float = END_S) -> LoaderEnd | None:
             is_gone = _hangs_up(connection, wait_s)
     except (ConnectionRefusedError, FileNotFoundError):
         return None  # a socket that its loader left behind
-    except (OSError, control.FrameError) as error:
-        raise LoaderDown(f"the loader in {run_dir} cannot be asked to end: {error}; {_by_hand(run_dir)}") from None
+    except (OSError, control.FrameError, BatutaError) as error:
+        raise LoaderDown(f"the loader in {run_dir} would not end: {error}; {_by_hand(run_dir)}") from None
     pid = state.get("pid")
     return LoaderEnd(pid=pid if isinstance(pid, int) else None, models=models, is_gone=is_gone)
 

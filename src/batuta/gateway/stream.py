@@ -16,7 +16,7 @@ from batuta.engines.faults import broken, from_answer, in_answer
 from batuta.errors import BatutaError, StreamBroken, UpstreamFailed
 
 DONE = b"[DONE]"
-_MARKS = (b'"usage"', b'"error"', DONE)
+_MARKS = (b'"usage"', b'"timings"', b'"error"', DONE)
 _OVERLAP = 32  # longer than any mark, so that one split over two chunks is still seen
 _TAIL = 4096  # the last event of an answer without an end marker is found in here
 
@@ -26,8 +26,17 @@ class _UsageFields(msgspec.Struct):
     completion_tokens: int = 0
 
 
+class _Timings(msgspec.Struct):
+    """What llama.cpp says with the last delta, whether the caller asked for usage or not."""
+
+    cache_n: int = 0
+    prompt_n: int = 0
+    predicted_n: int = 0
+
+
 class _ReplyFields(msgspec.Struct):
     usage: _UsageFields | None = None
+    timings: _Timings | None = None
 
 
 _decode = msgspec.json.Decoder(_ReplyFields).decode
@@ -42,7 +51,7 @@ def read_reply(body: bytes, *, model: str) -> Usage | None:
     if (error := in_answer(body, where=model, model=model)) is not None:
         raise error
     try:
-        return _usage(_decode(body).usage)
+        return _usage(_decode(body))
     except msgspec.MsgspecError:
         raise UpstreamFailed(f"{model} answered 200 with something that is no answer", model=model) from None
 
@@ -59,8 +68,12 @@ def error_in(data: bytes, *, model: str) -> BatutaError | None:
     return from_answer(error, where=model, model=model) if error else None
 
 
-def _usage(fields: _UsageFields | None) -> Usage | None:
-    return Usage(fields.prompt_tokens, fields.completion_tokens) if fields else None
+def _usage(fields: _ReplyFields) -> Usage | None:
+    if fields.usage is not None:
+        return Usage(fields.usage.prompt_tokens, fields.usage.completion_tokens)
+    if (timings := fields.timings) is not None:
+        return Usage(timings.cache_n + timings.prompt_n, timings.predicted_n, timings.cache_n)
+    return None
 
 
 class StreamWatch:
@@ -129,9 +142,9 @@ class StreamWatch:
         if (error := error_in(data, model=self._model)) is not None:
             self.error = broken(error, model=self._model)
             return
-        if b'"usage"' in data:
+        if b'"usage"' in data or b'"timings"' in data:
             try:
-                self.usage = _usage(_decode(data).usage) or self.usage
+                self.usage = _usage(_decode(data)) or self.usage
             except msgspec.MsgspecError:
                 return
 

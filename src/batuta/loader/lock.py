@@ -10,7 +10,6 @@ from typing import Any
 
 from batuta.errors import AlreadyRunning
 
-
 NAME = "loader.lock"
 
 

@@ -224,8 +224,9 @@ def _append(path: Path) -> BinaryIO:
 
 async def _has_ended(process: subprocess.Popen[bytes], patience: float) -> bool:
     """Whether a process of ours ends within `patience` seconds."""
-    until = asyncio.get_running_loop().time() + patience
-    while process.poll() is None and asyncio.get_running_loop().time() < until:
+    for _ in range(round(patience / LOOK_EVERY_S)):
+        if process.poll() is not None:
+            return True
         await asyncio.sleep(LOOK_EVERY_S)
     return process.poll() is not None
 
@@ -239,12 +240,11 @@ async def _end(process: subprocess.Popen[bytes]) -> None:
 
 async def _wait_for_end(pid: int) -> None:
     """Wait until a process that is not our child has ended; kill it when it takes too long."""
-    until = asyncio.get_running_loop().time() + STOP_S
-    while psutil.pid_exists(pid):
-        if asyncio.get_running_loop().time() > until:
-            _kill(pid)
+    for _ in range(round(STOP_S / LOOK_EVERY_S)):
+        if not psutil.pid_exists(pid):
             return
         await asyncio.sleep(LOOK_EVERY_S)
+    _kill(pid)
 
 
 def _kill(pid: int) -> None:

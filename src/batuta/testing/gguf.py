@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -93,6 +93,7 @@ def tiny_gguf(
     name: str | None = None,
     tools: bool = False,
     pooling: int | None = None,
+    context: int = 32_768,
 ) -> Path:
     """Write a model that loads in well under 0.3 s.
 
@@ -103,6 +104,7 @@ def tiny_gguf(
         name: `general.name`; the file's stem when None.
         tools: give the chat template a tools section.
         pooling: `llama.pooling_type` to declare (1 is mean): makes it an embedding model.
+        context: tokens it claims to have been trained for.
 
     Returns:
         `path`.
@@ -110,7 +112,7 @@ def tiny_gguf(
     import numpy as np  # the extra `testing`: the package itself does without it
 
     rng = np.random.default_rng(seed)
-    shape = SHAPES[size]
+    shape = replace(SHAPES[size], context=context)
 
     def weights(tensor: str, dims: tuple[int, ...]) -> np.ndarray[Any, Any]:
         if tensor in _VOCABULARY_TENSORS:

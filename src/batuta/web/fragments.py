@@ -1,4 +1,4 @@
-"""Turns what the API says about models and memory into rows a template can print. Pure: views and words in, rows out."""
+"""Turns what the API says of models and memory into rows a template can print. Pure: views and words in, rows out."""
 
 from __future__ import annotations
 

@@ -44,8 +44,12 @@ class Renderer:
         self._templates.globals.update(
             static_url=assets.url,
             languages=NAMES,
-            icon=lambda name: Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"></use></svg>').format(sprite, name),
+            icon=lambda name: Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
+                sprite, name
+            ),
         )
+        for name in self._templates.list_templates():  # read now: a request must not wait for the disk
+            self._templates.get_template(name)
         self._printed: dict[tuple[str, str], tuple[Any, str]] = {}
 
     def page(self, template: str, words: Language, **context: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from batuta.observe.events import LoaderChanged, ModelStateChanged, Swapped
 from batuta.web.fragments import CAUSES, N_
@@ -15,7 +16,7 @@ AT_MOST = 4
 
 @dataclass(frozen=True)
 class Toast:
-    """A note. `tone` is good | bad | plain; `until` is monotonic seconds."""
+    """A note. `key` is the same for the same words; `tone` is good | bad | plain; `until` is monotonic seconds."""
 
     key: str
     tone: str
@@ -28,12 +29,13 @@ def toast(fact: Any, words: Language, *, now: float) -> Toast | None:
     if (found := _words_for(fact, words)) is None:
         return None
     tone, text = found
-    return Toast(key=f"t{now:.3f}".replace(".", "-"), tone=tone, text=text, until=now + LASTS_S)
+    return Toast(key=f"note-{crc32(text.encode()):08x}", tone=tone, text=text, until=now + LASTS_S)
 
 
 def still_fresh(toasts: tuple[Toast, ...], *, now: float) -> tuple[Toast, ...]:
-    """Drop the notes whose time is over, and the oldest beyond the limit."""
-    return tuple(note for note in toasts if note.until > now)[-AT_MOST:]
+    """Drop the notes whose time is over, those said again since, and the oldest beyond the limit."""
+    latest = {note.key: note for note in toasts if note.until > now}
+    return tuple(latest.values())[-AT_MOST:]
 
 
 def _words_for(fact: Any, words: Language) -> tuple[str, str] | None:

@@ -57,8 +57,6 @@ def gateway() -> Iterator[FakeGateway]:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fake.asked.append((call, json.loads(raw) if raw else None, dict(self.headers)))
             answer = fake.answers.get(call, (404, {"error": {"message": f"nothing at {call}", "code": "not_found"}}))
-            if isinstance(answer, list):
-                answer = answer.pop(0) if len(answer) > 1 else answer[0]
             status, body = answer if isinstance(answer, tuple) else (200, answer)
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)

@@ -226,6 +226,7 @@ World.TestCase.settings = settings(
     max_examples=int(os.environ.get("BATUTA_LIFECYCLE_RUNS", "150")),
     stateful_step_count=50,
     deadline=None,
+    database=None,
     suppress_health_check=list(HealthCheck),
 )
 TestWorld = World.TestCase

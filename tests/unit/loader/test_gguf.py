@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,7 +64,9 @@ def test_a_real_model_is_described(model: Path) -> None:
     assert 0 < info.tensor_bytes < info.size == model.stat().st_size
     assert info.vocabulary == 259
     assert info.chat_template is not None
-    assert not (info.is_embedding or info.is_part or info.has_tools)
+    assert not info.is_embedding
+    assert not info.is_part
+    assert not info.has_tools
 
 
 def test_template_and_pooling_tell_what_a_model_can(tmp_path: Path) -> None:
@@ -135,7 +137,7 @@ def test_a_header_longer_than_the_first_read_is_read_on(monkeypatch: pytest.Monk
 @given(st.data())
 @settings(max_examples=150)
 def test_a_damaged_header_never_escapes(content: bytes, data: st.DataObject) -> None:
-    """Any bytes overwritten anywhere in the header give a sound header or a ValueError, quickly, never another error."""
+    """Any bytes overwritten anywhere in the header give a sound header or a ValueError, never another error."""
     damaged = bytearray(content[:20_000])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, 9000))
@@ -150,7 +152,7 @@ def test_a_damaged_header_never_escapes(content: bytes, data: st.DataObject) -> 
 def test_every_truncation_is_refused(content: bytes) -> None:
     """A file cut anywhere, in the header or in the tensors, is refused."""
     for size in [*range(0, 9000, 97), len(content) // 2, len(content) - 1]:
-        with pytest.raises(ValueError, match="truncated|ends|empty"):
+        with pytest.raises(ValueError, match=r"truncated|ends|empty"):
             check(content[:size])
 
 
@@ -186,7 +188,7 @@ CASES: dict[str, tuple[Cause, str]] = {
     "text.gguf": (Cause.CORRUPT_FILE, "no GGUF"),
     "folder.gguf": (Cause.UNREADABLE_FILE, "folder or a device"),
     "pipe.gguf": (Cause.UNREADABLE_FILE, "folder or a device"),
-    "loop.gguf": (Cause.FORBIDDEN_PATH, ""),
+    "loop.gguf": (Cause.FORBIDDEN_PATH, "circle"),
     "../outside.gguf": (Cause.FORBIDDEN_PATH, "outside the model folders"),
     "link.gguf": (Cause.FORBIDDEN_PATH, "outside the model folders"),
     "x" * 300: (Cause.NOT_INSTALLED, "too long"),
@@ -195,10 +197,8 @@ CASES: dict[str, tuple[Cause, str]] = {
 
 
 @pytest.fixture(scope="module")
-def corner(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Iterator[Path]:
+def corner(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Path:
     """A models folder with every sort of bad file in it."""
-    import os
-
     base = tmp_path_factory.mktemp("corner")
     folder = base / "models"
     folder.mkdir()
@@ -209,7 +209,7 @@ def corner(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Iterator
     os.mkfifo(folder / "pipe.gguf")
     (folder / "loop.gguf").symlink_to(folder / "loop.gguf")
     (folder / "link.gguf").symlink_to(base / "outside.gguf")
-    yield folder
+    return folder
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -218,7 +218,7 @@ def test_a_bad_file_gives_path_and_cause(corner: Path, name: str) -> None:
     cause, words = CASES[name]
     with pytest.raises(BadModelFile, match=words) as caught:
         inspect(corner / name, (corner,))
-    assert caught.value.cause is cause or name == "loop.gguf"
+    assert caught.value.cause is cause
     assert caught.value.details["path"] == str(corner / name)
     assert str(corner / name) in caught.value.message
 
@@ -230,7 +230,6 @@ def test_a_refusal_of_the_system_is_told(
     corner: Path, monkeypatch: pytest.MonkeyPatch, number: int, cause: Cause
 ) -> None:
     """No permission and a broken disk, which root cannot provoke, are told as what they are."""
-    import os
 
     def refuse(*_args: object) -> int:
         raise OSError(number, os.strerror(number))
@@ -257,7 +256,7 @@ def test_a_split_model_counts_all_its_parts(tmp_path: Path, content: bytes) -> N
     split = [pair("split.count", 2, struct.pack("<H", 2)), pair("split.no", 2, struct.pack("<H", 0))]
     first = tmp_path / "m-00001-of-00002.gguf"
     first.write_bytes(header(ARCH, *split) + bytes(64))
-    with pytest.raises(BadModelFile, match="part m-00002-of-00002.gguf is missing"):
+    with pytest.raises(BadModelFile, match=r"part m-00002-of-00002\.gguf is missing"):
         inspect(first, (tmp_path,))
     (tmp_path / "m-00002-of-00002.gguf").write_bytes(content)
     info = inspect(first, (tmp_path,))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from batuta.clock import Clock, SystemClock
+from batuta.clock import Clock
 from batuta.observe.bus import Bus
 from batuta.settings import Settings
 
@@ -109,6 +110,25 @@ def one_device() -> list[dict[str, Any]]:
 
 
 @dataclass
+class StillClock:
+    """A clock that a test moves; sleeping costs no time."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        """Return where the test has put the hand."""
+        return self.now
+
+    def wall(self) -> float:
+        """Return the moment the fakes were made for."""
+        return WALL
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the others run once."""
+        await asyncio.sleep(0)
+
+
+@dataclass
 class FakeCatalog:
     """A catalog that only knows what could not become a model."""
 
@@ -127,5 +147,5 @@ class FakeServices:
     devices: list[dict[str, Any]] = field(default_factory=one_device)
     settings: Settings = field(default_factory=Settings)
     bus: Bus = field(default_factory=Bus)
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=StillClock)
     catalog: FakeCatalog = field(default_factory=FakeCatalog)

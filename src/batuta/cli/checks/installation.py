@@ -35,7 +35,7 @@ def data_folder(settings: Settings) -> Iterator[Finding]:
         text = (
             f"{folder} will be made at the first start"
             if can_make
-            else f"{folder} cannot be made: {parent} is read-only"
+            else f"{folder} cannot be made: {parent} is no folder that you may write to"
         )
         yield Finding(AREA, "data folder", Health.OK if can_make else Health.BROKEN, text, "" if can_make else advice)
         return

@@ -62,6 +62,8 @@ class _Pages:
         self._memory = memory
         self._assets = Assets()
         self._renderer = Renderer(self._assets)
+        for code in i18n.NAMES:  # read now: a request must not wait for the disk
+            i18n.language(code)
 
     async def chat(self, request: Request) -> Response:
         """`GET /`: the conversation, with the picture of this moment already in it."""

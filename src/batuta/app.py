@@ -1,0 +1,330 @@
+"""The composition root: makes every service once, in order, and runs them as one process. Knows everyone.
+
+The port opens first; the loader, the catalog and the default model follow while the page already shows how far they
+are. With `ordered`, the port opens last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+import uvicorn
+import uvloop
+
+from batuta.catalog.entities import ModelSpec, Provider, Role
+from batuta.catalog.service import Catalog, Change
+from batuta.clock import Clock, SystemClock
+from batuta.engines import registry
+from batuta.engines.base import Engine, ReportedModel
+from batuta.engines.local_worker import LocalWorker
+from batuta.engines.transport import Transport
+from batuta.errors import AddressInUse, AlreadyRunning, BadSettings, BatutaError
+from batuta.gateway.admission import Admission
+from batuta.gateway.serve import Gateway
+from batuta.installation import listening_socket, make_folders, only_one, process_started, remove_record, write_record
+from batuta.lifecycle.ledger import MemoryLedger
+from batuta.lifecycle.machine import Lifecycle
+from batuta.lifecycle.queueing import BoundedWait
+from batuta.lifecycle.runner import Runner
+from batuta.loader.memory import HOST, Device, devices
+from batuta.loader.supervisor import LoaderSupervisor
+from batuta.observe.bus import Bus
+from batuta.observe.events import Fact, Listening, Starting
+from batuta.observe.metrics import Metrics
+from batuta.settings import Settings
+from batuta.tasks import Tasks
+from batuta.vault.secret import Secret
+from batuta.web.auth import Auth, bind_problem
+from batuta.web.protocol import server_config
+from batuta.web.services import Services
+
+log = logging.getLogger("batuta.app")
+
+
+def run(settings: Settings, *, listener: Callable[[Fact], None] | None = None, keep_loader: bool = False) -> int:
+    """Run the gateway until it is told to stop (SIGINT, SIGTERM); return the exit code.
+
+    Args:
+        settings: the whole tree.
+        listener: called with every fact, on the loop's thread.
+        keep_loader: leave the loader with its models for its grace time; otherwise it ends too.
+
+    Raises:
+        BadSettings: it may not listen there, or a folder cannot be used.
+        AddressInUse: the port is taken.
+        AlreadyRunning: this data folder has a gateway.
+    """
+    if (problem := bind_problem(settings)) is not None:
+        raise problem
+    make_folders(settings)
+    with (
+        only_one(settings),
+        listening_socket(settings) as sock,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+    ):
+        return loop.run(_main(settings, sock, listener, keep_loader=keep_loader))
+
+
+async def _main(
+    settings: Settings, sock: socket.socket, listener: Callable[[Fact], None] | None, *, keep_loader: bool
+) -> int:
+    app = App(settings)
+    if listener is not None:
+        app.bus.listen(listener)
+    server = _Server(server_config(app.dispatcher, settings))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.stop)
+    try:
+        async with asyncio.TaskGroup() as group:
+            if settings.ordered:
+                await app.start()
+                await app.wait_for_default()
+            else:
+                group.create_task(app.start(), name="start")
+            group.create_task(_announce(app, server, sock), name="announce")
+            await server.serve(sockets=[sock])
+            if not server.started:
+                raise BadSettings("the server could not start; see the log")  # one way out of the group
+    except* BatutaError as errors:
+        raise errors.exceptions[0] from None
+    finally:
+        await app.aclose(keep_loader=keep_loader)
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the process has one door for signals, `_main`."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    def stop(self) -> None:
+        """End: no new connection, running answers to their end, within limits. A second call cuts them."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+async def _announce(app: App, server: _Server, sock: socket.socket) -> None:
+    await server.is_up.wait()
+    if not server.started:
+        return
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{port}"
+    write_record(app.settings, url, app.auth.local_token)
+    app.bus.publish(Listening(url, time.time() - process_started()))
+    log.info("listening on %s", url)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Engines by provider id, made when a provider is first met."""
+
+    transport: Transport
+    local: LocalWorker
+    made: dict[str, tuple[Provider, Engine]]
+
+    def of(self, provider: Provider) -> Engine:
+        """Return the provider's engine. Raises BadSettings for a kind nobody serves."""
+        if provider.kind == LocalWorker.kind:
+            return self.local
+        known = self.made.get(provider.id)
+        if known is not None and known[0] == provider:
+            return known[1]
+        engine = registry.create(provider, self.transport, key=_key_of(provider))
+        self.made[provider.id] = (provider, engine)
+        return engine
+
+
+def _key_of(provider: Provider) -> Secret | None:
+    """Return the provider's key from where `key_ref` says (`env:NAME`); None if there is none."""
+    if provider.key_ref and provider.key_ref.startswith("env:"):
+        value = os.environ.get(provider.key_ref.removeprefix("env:"), "")
+        return Secret(value) if value else None
+    return None
+
+
+class App:
+    """All services of one gateway. `start` brings them up in the background of the open port; `aclose` ends them."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.bus = Bus()
+        self.tasks = Tasks(_report)
+        self.auth = Auth(settings, clock=self.clock)
+        self.supervisor = LoaderSupervisor(settings, self.bus, self.clock)
+        transport = Transport()
+        local = LocalWorker(
+            self.supervisor.client,
+            transport,
+            settings=settings.engine,
+            load_timeout_s=settings.loader.load_timeout_s,
+        )
+        self.engines = Engines(transport, local, {})
+        self._devices = devices()
+        self._device = HOST
+        self.runner = Runner(
+            Lifecycle(
+                {d.id: MemoryLedger(d.id, budget_of(d, settings)) for d in self._devices},
+                queue=BoundedWait(normal_s=settings.queue.max_wait_s, max_swaps=settings.queue.max_wait_swaps),
+                load_timeout_s=settings.loader.load_timeout_s,
+            ),
+            clock=self.clock,
+            bus=self.bus,
+            on_error=_report,
+        )
+        self.catalog = self._make_catalog()
+        self.metrics = Metrics(self.bus)
+        self.gateway = Gateway(
+            specs=self.catalog.specs,
+            runner=self.runner,
+            admission=Admission(settings.queue.limit, lambda: len(self.runner.lifecycle.waiting)),
+            clock=self.clock,
+            bus=self.bus,
+            idle_s=settings.engine.idle_s,
+        )
+        self.services = Services(
+            settings=settings,
+            catalog=self.catalog,
+            runner=self.runner,
+            bus=self.bus,
+            supervisor=self.supervisor,
+            gateway=self.gateway,
+            metrics=self.metrics,
+            auth=self.auth,
+            clock=self.clock,
+            tasks=self.tasks,
+        )
+        self.dispatcher = build_dispatcher(self.services)
+
+    def _make_catalog(self) -> Catalog:
+        settings = self.settings
+        catalog = Catalog(
+            Store(settings.database_url or f"sqlite:///{settings.data_dir / 'batuta.db'}"),
+            settings=settings,
+            clock=self.clock,
+            read_file=reader(inspect, estimate),
+            list_models=self.list_models,
+            on_error=_report,
+        )
+        catalog.listen(self._catalog_changed)
+        return catalog
+
+    async def start(self) -> None:
+        """Bring everything up, in order: the loader, the catalog, what is still in memory, the default model."""
+        self.bus.publish(Starting("loader", "starting"))
+        await self.runner.start()
+        await self.supervisor.start()
+        self._device = await self._best_device()
+        self.bus.publish(Starting("catalog", "looking for models"))
+        await self.catalog.start()
+        await self.runner.observe()
+        if (default := self.default_model()) is not None:
+            self.bus.publish(Starting("model", default))
+            self.runner.request_load(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
+
+    def default_model(self) -> str | None:
+        """Return the model that is loaded at the start: the brain, if one is set."""
+        brains = [s.id for s in self.catalog.specs().values() if Role.BRAIN in s.roles and s.is_loadable and s.enabled]
+        return min(brains, default=None)
+
+    async def wait_for_default(self) -> None:
+        """Return when the default model is ready or has failed, or after the queue's deadline."""
+        if (default := self.default_model()) is not None:
+            with suppress(BatutaError):
+                await self.runner.wait_ready(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
+
+    async def _best_device(self) -> str:
+        """Return the device that llama.cpp computes on: the first GPU it can use, else the host."""
+        if self.settings.engine.gpu_layers == 0:
+            return HOST
+        try:
+            found = await self.supervisor.client.devices()
+        except BatutaError:
+            return HOST
+        ours = {d.id for d in self._devices}
+        usable = [d["id"] for d in found if d.get("is_usable") and d["kind"] != "host" and d["id"] in ours]
+        return str(usable[0]) if usable else HOST
+
+    def _catalog_changed(self, change: Change) -> None:
+        for spec in (*change.added, *change.changed, *change.absent):
+            self._register(spec)
+        for model in change.removed:
+            self.runner.forget(model)
+
+    def _register(self, spec: ModelSpec) -> None:
+        state = self.catalog.provider(spec.provider_id)
+        if state is None:
+            return
+        try:
+            engine = self.engines.of(state.provider)
+        except BatutaError as error:
+            log.warning("model %s cannot be used: %s", spec.id, error.message)
+            return
+        self.runner.register(replace(spec, device=self._device) if spec.is_loadable else spec, engine)
+
+    async def list_models(self, provider: Provider) -> Sequence[ReportedModel]:
+        """Ask a provider what it has. Raises BatutaError when it cannot be asked."""
+        return await self.engines.of(provider).list_models()
+
+    async def aclose(self, *, keep_loader: bool) -> None:
+        """End everything, outermost first."""
+        remove_record(self.settings)
+        await self.tasks.aclose()
+        await self.runner.aclose()
+        await self.catalog.aclose()
+        await self.supervisor.stop(keep_loader=keep_loader)
+        await self.engines.transport.aclose()
+
+
+def build_dispatcher(services: Services) -> Dispatcher:
+    """Return the ASGI app: raw routes for inference and health, FastAPI for management and pages."""
+    api = FastAPI(
+        title="Batuta",
+        version=__version__,
+        description="Management of every model a person has. Inference is under /v1, in OpenAI's dialect.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    install_error_handlers(api)
+    for module in (manage, events, openai_models, pages):
+        api.include_router(module.router(services))
+    raw = {**openai.raw_routes(services), **health.raw_routes(services)}
+    return Dispatcher(Edge(services.settings, services.auth), raw, api)
+
+
+def budget_of(device: Device, settings: Settings) -> int:
+    """Return the bytes that models may take on a device.
+
+    The setting, if there is one; else what a GPU has, or what is available of the host's memory now, less the
+    margin, but never less than half of it: on a small machine the margin must not be everything.
+    """
+    if settings.memory.budget is not None:
+        return settings.memory.budget
+    has = device.free_bytes if device.id == HOST else device.total_bytes
+    return max(has - settings.memory.margin, has // 2)
+
+
+def _report(name: str, error: BaseException) -> None:
+    log.error("background task %s ended with %s: %s", name, type(error).__name__, error, exc_info=error)

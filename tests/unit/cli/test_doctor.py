@@ -1,0 +1,208 @@
+"""The doctor: what it finds, how bad it calls it, and that it never shows a key."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batuta.cli.checks import engines, files, installation, machine
+from batuta.cli.checks.engines import KnownEngine
+from batuta.cli.checks.findings import Finding, Health
+from batuta.cli.doctor import next_steps, report
+from batuta.cli.ports import holder_of, is_free
+from batuta.settings import Settings, load_settings
+from batuta.testing.gguf import tiny_gguf
+
+from .conftest import Batuta, FakeGateway
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings on an empty data folder."""
+    return settings_at(tmp_path / "data")
+
+
+def settings_at(data_dir: Path, **more: Any) -> Settings:
+    return load_settings({"data_dir": str(data_dir), **more}, {"BATUTA_CONFIG": "/none"})[0]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that this process listens on."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_the_whole_report(batuta: Batuta, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first look on a new machine: every area, no key's value, a next step, code 0."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-not-a-key")
+    result = batuta("doctor", "--json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["healthy"]) == (0, True)
+    areas = {item["area"] for item in found["findings"]}
+    assert {"batuta", "installation", "memory", "engines", "models", "keys", "isolation"} <= areas
+    assert "sk-test" not in result.stdout
+    assert "OPENAI_API_KEY" in result.stdout
+    assert found["next"]
+
+
+def test_the_report_is_plain_in_a_pipe(batuta: Batuta) -> None:
+    """Without a terminal there are no colours."""
+    shown = batuta("doctor").stdout
+    assert "\x1b" not in shown
+    assert "what to do next" in shown
+
+
+def test_a_data_folder_that_cannot_be_made_is_broken(tmp_path: Path) -> None:
+    """A folder below a file can never be made."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (finding,) = installation.data_folder(settings_at(tmp_path / "file" / "data"))
+    assert finding.health is Health.BROKEN
+    assert "--data-dir" in finding.advice
+
+
+def test_a_data_folder_that_others_may_write_is_a_warning(tmp_path: Path) -> None:
+    """Keys and records lie there."""
+    tmp_path.chmod(0o777)
+    (finding,) = installation.data_folder(settings_at(tmp_path))
+    assert finding.health is Health.WARNING
+    tmp_path.chmod(0o700)
+    (finding,) = installation.data_folder(settings_at(tmp_path))
+    assert finding.health is Health.OK
+
+
+def test_the_database_is_examined_and_not_changed(tmp_path: Path) -> None:
+    """Absent and whole are fine, garbage is broken; the file stays as it was."""
+    settings = settings_at(tmp_path)
+    assert [item.health for item in installation.database(settings)] == [Health.OK]
+    assert not (tmp_path / "batuta.db").exists()
+    with closing(sqlite3.connect(tmp_path / "batuta.db")) as connection:
+        connection.execute("CREATE TABLE x (y)")
+    assert "whole" in next(installation.database(settings)).text
+    (tmp_path / "batuta.db").write_bytes(b"not a database, but long enough to look like one" * 50)
+    (finding,) = installation.database(settings)
+    assert finding.health is Health.BROKEN
+    assert finding.advice
+
+
+def test_a_database_on_a_server_is_named_without_its_password(tmp_path: Path) -> None:
+    """The doctor shows host and user only."""
+    settings = settings_at(tmp_path, database_url="postgresql+asyncpg://me:hunter22@db/batuta")
+    assert "hunter22" not in next(installation.database(settings)).text
+
+
+def test_a_port_that_is_held_names_its_holder(tmp_path: Path, taken_port: int) -> None:
+    """The program with its number, and what to do."""
+    found = list(installation.gateway(settings_at(tmp_path, port=taken_port)))
+    assert found[-1].health is Health.BROKEN
+    assert f"pid {os.getpid()}" in found[-1].text
+    assert "--port 0" in found[-1].advice
+    assert holder_of(taken_port) is not None
+    assert not is_free("127.0.0.1", taken_port)
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "body", "health", "text"),
+    [
+        ("/api/version", "version", {"version": "0.13.1"}, Health.OK, "version 0.13.1"),
+        ("/v1/models", "data", {"data": []}, Health.OK, "answers on port"),
+        ("/props", "build_info", {"hello": 1}, Health.NOTE, "another program"),
+        ("/version", "version", ["no", "object"], Health.NOTE, "another program"),
+        ("/version", "version", {"version": "\x1b[2J1"}, Health.OK, "version 1"),
+    ],
+)
+def test_engines_are_told_apart(
+    gateway: FakeGateway, path: str, field: str, body: Any, health: Health, text: str
+) -> None:
+    """An engine is recognised by what only it answers; another program on its port is not taken for it."""
+    gateway.answers[f"GET {path}"] = body
+    port = int(gateway.url.rpartition(":")[2])
+    finding = engines.probe(KnownEngine("x", "X", port, path, field), host="127.0.0.1", port=port)
+    assert finding.health is health
+    assert text in finding.text
+    assert "\x1b" not in finding.text
+
+
+def test_a_silent_port_costs_a_moment(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that accepts and says nothing does not hold the doctor up."""
+    monkeypatch.setattr(engines, "PROBE_S", 0.02)
+    finding = engines.probe(engines.KNOWN[0], host="127.0.0.1", port=taken_port)
+    assert not finding.data["running"]
+
+
+def test_only_this_machine_is_asked(tmp_path: Path) -> None:
+    """An engine that the settings place elsewhere is not asked there."""
+    for url, expected in (("http://127.0.0.1:5/v1", ("127.0.0.1", 5)), ("http://far.example/v1", ("127.0.0.1", 11434))):
+        settings = settings_at(tmp_path, providers=[{"id": "ollama", "base_url": url}])
+        assert engines.place_of(engines.KNOWN[0], settings) == expected
+
+
+def test_keys_are_told_by_name(tmp_path: Path) -> None:
+    """Names of keys that are set; one that a provider needs and that is not set is a warning."""
+    settings = settings_at(tmp_path, providers=[{"id": "mine", "base_url": "http://x", "key_env": "MY_KEY"}])
+    found = list(engines.keys({"GROQ_API_KEY": "sk-test-not-a-key", "OPENAI_API_KEY": ""}, settings))
+    assert found[0].data["names"] == ["GROQ_API_KEY"]
+    assert (found[1].name, found[1].health) == ("MY_KEY", Health.WARNING)
+    assert "sk-test" not in json.dumps([item.to_json() for item in found])
+
+
+def test_model_files_are_examined(settings: Settings) -> None:
+    """Good files are counted with their size; a bad one is named with its cause."""
+    folder = settings.data_dir / "models" / "deep"
+    folder.mkdir(parents=True)
+    tiny_gguf(folder / "good.gguf")
+    (folder / "bad.gguf").write_bytes(b"GGUF but nothing more")
+    (folder / "big-00002-of-00003.gguf").write_bytes(b"a later part")
+    total, bad = files.own_folders(settings)
+    assert total.text.startswith("1 model,")
+    assert (bad.name, bad.health, bad.data["cause"]) == ("bad.gguf", Health.WARNING, "corrupt_file")
+
+
+def test_other_tools_folders_are_counted(settings: Settings, tmp_path: Path) -> None:
+    """Model files in other tools' folders count without being read; Ollama's blobs by their first bytes."""
+    cache, blobs = tmp_path / ".cache" / "llama.cpp", tmp_path / ".ollama" / "models" / "blobs"
+    cache.mkdir(parents=True)
+    blobs.mkdir(parents=True)
+    (cache / "a.gguf").write_bytes(b"x")
+    for name, start in (("sha256-1", b"GGUF"), ("sha256-2", b"text")):
+        with (blobs / name).open("wb") as file:
+            file.write(start)
+            file.truncate(20_000_000)
+    found = {Path(item.name).name: item for item in files.other_folders(settings, {"HOME": str(tmp_path)})}
+    assert found["llama.cpp"].data["models"] == 1
+    assert found["models"].data == {"models": 1, "bytes": 20_000_000}
+
+
+def test_isolation_only_reports() -> None:
+    """Each way is either there or not; none of it is broken."""
+    found = list(machine.isolation())
+    assert {item.name for item in found} == {"landlock", "seccomp", "user namespaces", "bubblewrap", "containers"}
+    assert {item.health for item in found} <= {Health.OK, Health.NOTE}
+
+
+def test_the_next_step_suits_the_findings(settings: Settings) -> None:
+    """Broken things first; a running gateway's page; else how to begin, with or without a model."""
+    broken = Finding("installation", "port", Health.BROKEN, "held", "Free it.")
+    warning = Finding("models", "bad", Health.WARNING, "bad", "Remove it.")
+    running = Finding("installation", "gateway", Health.OK, "", data={"url": "http://x"})
+    some = Finding("models", "m", Health.OK, "", data={"models": 2})
+    assert next_steps([warning, broken], settings) == ["Free it.", "Remove it."]
+    assert next_steps([running], settings) == ["Open http://x"]
+    assert next_steps([some, warning], settings) == ["Start Batuta: batuta up", "Remove it."]
+    assert str(settings.model_roots[0]) in next_steps([], settings)[0]
+
+
+def test_names_in_the_report_cannot_draw() -> None:
+    """A file's name is shown on one line, without escapes."""
+    lines = report([Finding("models", "a\x1b[2J\nb", Health.WARNING, "x\x07")], ["do\nit"], has_colour=False)
+    assert lines == ["models", "  ! a b  x", "", "what to do next", "  do it"]

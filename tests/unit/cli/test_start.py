@@ -1,0 +1,160 @@
+"""How a start is shown, and what the flags of `up` mean."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from batuta.cli import start as subject
+from batuta.cli.start_view import JsonView, LiveView, PlainView, StartState, choose_view
+from batuta.errors import BadSettings
+from batuta.observe.events import (
+    CatalogChanged,
+    Fact,
+    Listening,
+    LoaderChanged,
+    LoadProgressed,
+    ModelStateChanged,
+    Starting,
+)
+
+from .conftest import Batuta
+
+URL = "http://127.0.0.1:22888"
+START: list[Fact] = [
+    Starting("gateway", "opening the data folder"),
+    LoaderChanged("starting"),
+    LoaderChanged("up", pid=7),
+    CatalogChanged(added=("brain",)),
+    LoadProgressed("brain", "reading", 0.1, 0.2, 1.8),
+    LoadProgressed("brain", "reading", 0.2, 0.4, 1.6),
+    LoadProgressed("brain", "reading", 0.6, 1.2, 0.8),
+    ModelStateChanged("brain", "loading", "ready", "loaded"),
+    Listening(URL, 1.25),
+]
+
+
+def test_a_pipe_gets_lines_and_the_promised_last_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Steps in order, a line a quarter of a load, no escape sequence, and the line scripts wait for at the end."""
+    opened: list[str] = []
+    with PlainView(opened.append) as view:
+        for fact in START:
+            view(fact)
+        view(LoaderChanged("down"))
+    assert capsys.readouterr().out.splitlines() == [
+        "gateway: opening the data folder",
+        "loader: starting",
+        "loader: running (pid 7)",
+        "model brain: reading 10 %, 1.8 s left",
+        "model brain: reading 60 %, 0.8 s left",
+        "model brain: ready",
+        f"Batuta is listening on {URL}",
+    ]
+    assert opened == [URL]
+
+
+def test_scripts_get_a_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line is JSON with its event; the last is `listening`, and nothing follows it."""
+    with JsonView(lambda _url: None) as view:
+        for fact in [*START, LoaderChanged("down")]:
+            view(fact)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["event"] for line in lines} == {"starting", "loader", "load_progress", "model_state", "listening"}
+    assert lines[-1] == {"event": "listening", "url": URL, "seconds": 1.25}
+
+
+def test_a_terminal_shows_bars_until_the_model_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """With an open port and a model on its way the bars go on; the promised line is the last in any case."""
+    view = LiveView(lambda _url: None)
+    with view:
+        for fact in [*START[:5], START[-1]]:
+            view(fact)
+        was_over = view._is_over
+        view(START[-2])
+    assert not was_over
+    assert capsys.readouterr().out.rstrip().splitlines()[-1] == f"Batuta is listening on {URL}"
+
+
+def test_a_reader_that_left_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A closed pipe costs the lines, not the gateway."""
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stdout", closed)
+    opened: list[str] = []
+    with PlainView(opened.append) as view:
+        for fact in START:
+            view(fact)
+    assert opened == [URL]
+
+
+def test_names_cannot_draw_on_the_terminal() -> None:
+    """A model's name and a loader's message are shown without their escapes."""
+    state = StartState()
+    state.apply(LoadProgressed("bra\x1b[2Jin\n", "reading", None, 0.0))
+    state.apply(LoaderChanged("fatal", message="\x1b]0;x\x07five crashes"))
+    assert {(row.label, row.mark) for row in state.rows.values()} == {("model brain", " "), ("loader", "!")}
+    assert state.rows["loader"].text == "given up: five crashes"
+
+
+def test_models_nobody_asked_for_are_no_part_of_the_start() -> None:
+    """A model that only appeared gets no row; one that failed does."""
+    state = StartState()
+    assert state.apply(ModelStateChanged("remote", "absent", "ready", "seen")) is None
+    assert state.apply(ModelStateChanged("brain", "loading", "failed", "x", "corrupt_file", "bad magic")) is not None
+    assert not state.is_loading
+
+
+def test_the_view_suits_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON when asked for, lines in a pipe, bars in a terminal."""
+    assert isinstance(choose_view(as_json=True, on_listening=print), JsonView)
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert isinstance(choose_view(as_json=False, on_listening=print), PlainView)
+
+
+def test_set_reaches_every_setting(batuta: Batuta, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Flags and --set become settings; a flag that was not given changes nothing."""
+    seen = []
+    monkeypatch.setattr(subject, "start", lambda settings, **how: seen.append((settings, how)))
+    words = ["--port", "0", "--brain", "b", "--no-starter", "--ordered", "--grace", "5", "--memory-budget", "16GB"]
+    folders = ["--models-dir", f"{tmp_path}/a:{tmp_path}/b", "--models-dir", f"{tmp_path}/c"]
+    result = batuta("up", *words, *folders, "--set", "queue.limit=50", "--set", "host=::1")
+    assert result.exit_code == 0, result.stderr
+    ((settings, how),) = seen
+    assert (settings.port, settings.brain, settings.starter, settings.ordered) == (0, "b", False, True)
+    assert (settings.loader.grace_s, settings.memory.budget, settings.queue.limit) == (5.0, 16_000_000_000, 50)
+    assert [path.name for path in settings.models_dirs] == ["a", "b", "c"]
+    assert (settings.host, settings.discover, settings.insecure) == ("::1", True, False)
+    assert how == {"as_json": False, "keep_loader": False, "opens_browser": True}
+
+
+@pytest.mark.parametrize("word", ["queue.limit", "=5", ""])
+def test_set_needs_a_name_and_a_value(word: str) -> None:
+    """A word without `=` is explained with an example."""
+    with pytest.raises(BadSettings, match="NAME=VALUE"):
+        subject.assignments([word])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--memory-budget", "lots"], "16GB"),
+        (["--set", "quue.limit=3"], "did you mean queue"),
+        (["--port", "99999"], "port"),
+    ],
+)
+def test_wrong_settings_are_explained(batuta: Batuta, words: list[str], said: str) -> None:
+    """A wrong value or name: what, from where, what instead; code 2, no traceback."""
+    result = batuta("up", *words)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_browser_needs_a_display() -> None:
+    """On a server without a display no browser is tried."""
+    assert subject.has_display({"DISPLAY": ":0"})
+    assert subject.has_display({"WAYLAND_DISPLAY": "wayland-0"})
+    assert not subject.has_display({})

@@ -1,0 +1,105 @@
+"""The settings: which source wins, what is refused, and how a mistake is explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batuta.errors import BadSettings
+from batuta.settings import Settings, known_names, load_settings, nearest_name, parse_size
+
+
+def load(
+    tmp_path: Path, toml: str = "", cli: dict[str, Any] | None = None, **environ: str
+) -> tuple[Settings, dict[str, str]]:
+    path = tmp_path / "config.toml"
+    path.write_text(toml, encoding="utf-8")
+    return load_settings(cli, {"BATUTA_CONFIG": str(path), **environ})
+
+
+def test_the_command_line_wins_over_the_environment_over_the_file(tmp_path: Path) -> None:
+    """Each value comes from the strongest source that names it, and its origin is told."""
+    toml = 'port = 1\nhost = "::1"\n[queue]\nlimit = 5'
+    found, origin = load(tmp_path, toml, {"port": 3}, BATUTA_PORT="2", BATUTA_QUEUE__LIMIT="7")
+    assert (found.port, found.host, found.queue.limit) == (3, "::1", 7)
+    assert origin["port"] == "command line"
+    assert origin["host"] == str(tmp_path / "config.toml")
+    assert origin["queue.limit"] == "environment variable BATUTA_QUEUE__LIMIT"
+    assert "brain" not in origin
+
+
+def test_names_that_scripts_rely_on(tmp_path: Path) -> None:
+    """The promised environment variables reach their settings; the first of two names for one wins."""
+    environ = {
+        "DEFAULT_MODEL": "brain",
+        "MODEL_PATH": "/x.gguf",
+        "EXECUTOR_MODEL": "coder",
+        "BATUTA_API_KEY": "sk-test",
+    }
+    found, _ = load(tmp_path, "", None, OLLAMA_BASE_URL="http://127.0.0.1:11434/", **environ)
+    assert (found.brain, found.executor, found.auth.api_key) == ("brain", "coder", "sk-test")
+    assert found.providers[0].base_url == "http://127.0.0.1:11434/v1"
+
+
+def test_folders_are_absolute_and_lists_split(tmp_path: Path) -> None:
+    """Folders do not depend on where a child process runs; several come as PATH does, words by commas."""
+    found, _ = load(
+        tmp_path, 'data_dir = "~/batuta"', BATUTA_MODELS_DIR="a:~/b", BATUTA_EDGE__ALLOWED_HOSTS="one.local, two.local"
+    )
+    assert found.data_dir == Path.home() / "batuta"
+    assert found.models_dirs == (Path.cwd() / "a", Path.home() / "b")
+    assert found.edge.allowed_hosts == ("one.local", "two.local")
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("prot = 1", "prot (from {path}): no such setting; did you mean port?"),
+        ("[queue]\nlimt = 1", "did you mean queue.limit?"),
+        ("[quue]\nlimit = 1", "did you mean queue?"),
+        ("max_body = 1", "did you mean edge.max_body?"),
+        ("zzz = 1", "zzz (from {path}): no such setting"),
+        ('port = "high"', "port (from {path}): Input should be a valid integer"),
+        ('[memory]\nbudget = "lots"', "'lots' is not a size; write it like 16GB"),
+        ("port = ", "not valid TOML"),
+        ('[[providers]]\nid = "x"\nbase_ur = "http://x"', "did you mean providers.base_url?"),
+    ],
+)
+def test_mistakes_in_the_file_are_explained(tmp_path: Path, toml: str, said: str) -> None:
+    """The message names the setting, the file, and the nearest setting there is."""
+    with pytest.raises(BadSettings) as caught:
+        load(tmp_path, toml)
+    assert said.format(path=tmp_path / "config.toml") in str(caught.value)
+
+
+def test_a_value_in_the_place_of_a_group_is_explained(tmp_path: Path) -> None:
+    """A group that is given as a value in one place and by member in another is a mistake, not a crash."""
+    with pytest.raises(BadSettings, match="a group of settings"):
+        load(tmp_path, "queue = 3", BATUTA_QUEUE__LIMIT="5")
+
+
+def test_mistakes_do_not_show_secrets(tmp_path: Path) -> None:
+    """Neither an error nor the settings' own form shows a key."""
+    with pytest.raises(BadSettings) as caught:
+        load(tmp_path, 'auth.api_key = ["sk-test-not-a-key"]\ndatabase_url = ["postgresql://u:sk-test-not-a-key@h"]')
+    assert "sk-test" not in str(caught.value)
+    found, _ = load(tmp_path, 'auth.api_key = "sk-test-not-a-key"\ndatabase_url = "postgresql://u:sk-test-not-a-key@h"')
+    assert "sk-test" not in repr(found)
+
+
+def test_every_setting_finds_itself() -> None:
+    """The nearest name of a known setting is that setting."""
+    assert all(nearest_name(name) == name for name in known_names())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(min_value=0, max_value=10**6), st.sampled_from(["", "B", "K", "KB", "MB", "MiB", "GB", "GiB", "TB"]))
+def test_sizes(number: int, unit: str) -> None:
+    """GB counts in thousands, GiB in 1024s, whatever the case and the blanks."""
+    power = " KMGT".index(unit[0]) if unit and unit[0] in "KMGT" else 0
+    expected = number * (1024 if "i" in unit else 1000) ** power
+    assert parse_size(f" {number} {unit.lower()} ") == expected

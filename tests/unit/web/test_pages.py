@@ -1,0 +1,335 @@
+"""The pages: what they print for each state, in both languages, and what they never print."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from batuta.observe.events import CatalogChanged, LoaderChanged, ModelStateChanged, RequestEnded, Swapped
+from batuta.web.errors import install_error_handlers
+from batuta.web.fragments import CAUSES, STATES, Problem, Snapshot, Welcome, device_row, model_row, panel, status_of
+from batuta.web.i18n import NAMES, language
+from batuta.web.routes import pages
+from batuta.web.toasts import AT_MOST, LASTS_S, still_fresh, toast
+from tests.unit.web.pages_support import GB, WALL, FakeServices, StillClock, every_state, external, one_device, view
+
+WEB = Path(pages.__file__).parent.parent
+ENGLISH = language("en")
+HOSTILE = '</li><script>alert(1)</script>"\' onmouseover=alert(1) <hx-partial hx-target="#prompt">'
+
+
+def made(services: FakeServices) -> Any:
+    stand_in: Any = services
+    return pages._Pages(stand_in, models=lambda found: found.models, memory=lambda found: found.devices)
+
+
+def client(services: FakeServices) -> TestClient:
+    app = FastAPI()
+    install_error_handlers(app)
+    stand_in: Any = services
+    app.include_router(pages.router(stand_in, models=lambda found: found.models, memory=lambda found: found.devices))
+    return TestClient(app)
+
+
+def page(services: FakeServices, **headers: str) -> str:
+    with client(services) as browser:
+        response = browser.get("/", headers=headers)
+    assert response.status_code == 200
+    return response.text
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", NAMES)
+@pytest.mark.parametrize("model", every_state(), ids=lambda model: f"{model['id']}-{model['state']}")
+def test_each_state_is_told_in_words(model: dict[str, Any], code: str) -> None:
+    """A person who sees no colours reads the state of every model, in their language."""
+    words = language(code)
+    row = model_row(model, words, now=WALL)
+    html = page(FakeServices(models=[model]), **{"accept-language": words.tag})
+    assert row.state
+    assert f'<span class="state">{row.state}</span>' in html
+    assert words.say(STATES[row.status]).split()[0] in row.state
+
+
+def test_status_has_one_meaning() -> None:
+    """Failed and disabled come before external; a local model stands where the lifecycle says."""
+    assert status_of(external("a", "b") | {"state": "failed"}) == "failed"
+    assert status_of(external("a", "b")) == "external"
+    assert status_of(view("a", waiting=2)) == "queued"
+    assert status_of(view("a", is_present=False)) == "missing"
+    assert status_of(view("a", "draining")) == "draining"
+    assert status_of(view("a", "something new")) == "disk"
+
+
+def test_loading_row_tells_stage_percent_and_seconds() -> None:
+    """ "Is it loading or dead?" has an answer at a glance."""
+    loading = view("a", "loading", progress=0.43, stage="reading", elapsed_s=8.2, remaining_s=11.4)
+    row = model_row(loading, ENGLISH, now=WALL)
+    assert (row.state, row.stage, row.seconds) == ("loading 43 %", "reading weights", "8 s · about 11 s left")
+    assert model_row(loading, language("pt_BR"), now=WALL).seconds == "8 s · faltam cerca de 11 s"
+
+
+def test_failed_row_tells_cause_message_and_next_try() -> None:
+    """A failure stays on screen with its reason, in both forms the API may give it."""
+    flat = view("a", "failed", cause="out_of_memory", error="9.1 GB needed", retry_at=WALL + 30)
+    nested = view("a", "failed", error={"cause": "out_of_memory", "message": "9.1 GB needed"}, retry_at=WALL + 30)
+    for model in (flat, nested):
+        assert model_row(model, ENGLISH, now=WALL).error == "out of memory · 9.1 GB needed · next try in 30 s"
+
+
+def test_hint_tells_what_a_load_would_cost() -> None:
+    """Before loading, a person sees the size, and who would have to go."""
+    on_disk = view("a", memory_bytes={"needed": 9.1 * GB, "held": 0})
+    assert model_row(on_disk, ENGLISH, now=WALL).hint == "needs 9.1 GB"
+    evicting = on_disk | {"fits": "after_evicting", "evict": ["b", "c"]}
+    assert model_row(evicting, ENGLISH, now=WALL).hint == "needs 9.1 GB · takes the place of b, c"
+    never = model_row(on_disk | {"fits": "never"}, ENGLISH, now=WALL)
+    assert (never.can_load, never.hint) == (False, "needs 9.1 GB · more than the memory budget")
+
+
+def test_buttons_offer_only_what_can_be_done() -> None:
+    """Load what is on disk, unload what is in memory, retry what failed, switch on what is off; no more."""
+    offers = {
+        row.id: (row.can_load, row.can_unload, row.action)
+        for row in (model_row(model, ENGLISH, now=WALL) for model in every_state())
+    }
+    assert offers["qwen3.5-9b"] == (False, True, "")
+    assert offers["gemma-4-e4b"] == (True, False, "")
+    assert offers["granite-4-tiny"] == (False, False, "retry")
+    assert offers["bonsai-27b"] == (False, False, "enable")
+    assert offers["mistral/mistral-medium"] == (False, False, "")
+
+
+def test_panel_shows_what_is_in_memory_first() -> None:
+    """The models that can answer now are on top; external ones stand apart."""
+    rows = panel(every_state(), (), ENGLISH, now=WALL)
+    assert [row.id for row in rows.local][:2] == ["qwen3.5-9b", "devstral-small"]
+    assert [row.id for row in rows.external] == ["mistral/mistral-medium", "openrouter/glm-5-air"]
+
+
+@given(st.lists(st.integers(0, 40 * GB), max_size=12), st.integers(0, 30 * GB))
+@settings(max_examples=60)
+def test_memory_bar_never_overflows(held: list[int], budget: int) -> None:
+    """Whatever is held, the segments stand side by side within the bar."""
+    device = device_row({"budget": budget, "segments": [{"model": "m", "bytes": size} for size in held]}, ENGLISH)
+    edge = 0
+    for segment in device.segments:
+        assert segment.start == edge
+        edge += segment.width
+    assert edge <= 1000
+
+
+# --- pages -------------------------------------------------------------------------------------------------------
+
+
+def test_page_speaks_the_visitors_language() -> None:
+    """`lang` and words follow the browser; the cookie wins over it."""
+    services = FakeServices(models=every_state())
+    with client(services) as browser:
+        portuguese = browser.get("/", headers={"accept-language": "pt-BR"}).text
+        assert browser.post("/ui/language", json={"language": "en"}).status_code == 204
+        english = browser.get("/", headers={"accept-language": "pt-BR"}).text
+    assert '<html lang="pt-BR">' in portuguese
+    assert "Escreva uma mensagem" in portuguese
+    assert '<html lang="en">' in english
+    assert "Write a message" in english
+
+
+def test_unknown_language_is_refused_with_a_reason() -> None:
+    """The answer names the languages there are."""
+    with client(FakeServices()) as browser:
+        response = browser.post("/ui/language", json={"language": "tlh"})
+    assert response.status_code == 400
+    assert "en, pt-BR" in response.json()["error"]["message"]
+
+
+def test_chosen_theme_is_there_from_the_first_byte() -> None:
+    """A dark page does not flash white; a made-up theme is no theme."""
+    with client(FakeServices()) as browser:
+        assert 'data-theme="dark"' in browser.get("/", headers={"cookie": "batuta_theme=dark"}).text
+        assert "data-theme" not in browser.get("/", headers={"cookie": 'batuta_theme="><b>'}).text
+
+
+@pytest.mark.parametrize("code", NAMES)
+def test_empty_computer_is_shown_three_ways(code: str) -> None:
+    """No model anywhere: the page says so, names the folder and the settings file, and what was found but unusable."""
+    services = FakeServices(devices=[])
+    services.catalog.found = [("/models/half.gguf", "the file ends after 0.4 of 2.0 GB")]
+    words = language(code)
+    html = page(services, **{"accept-language": words.tag})
+    assert words.say("No model yet") in html
+    assert str(services.settings.model_roots[0]) in html
+    assert "config.toml" in html
+    assert "key_env" in html
+    assert "the file ends after 0.4 of 2.0 GB" in html
+    assert html.count('<form class="provider"') == 1
+
+
+def test_hostile_names_stay_text() -> None:
+    """A model, provider, reason or file name made of markup is shown as it is written and does nothing."""
+    services = FakeServices(
+        models=[
+            view(HOSTILE, "failed", error=HOSTILE, name=HOSTILE),
+            external(HOSTILE + "x", HOSTILE),
+            view("a", "ready", name=HOSTILE),
+        ],
+        devices=[{"id": HOSTILE, "name": HOSTILE, "budget": GB, "segments": [{"model": HOSTILE, "bytes": GB}]}],
+    )
+    services.catalog.found = [(HOSTILE, HOSTILE)]
+    with client(services) as browser:
+        for html in (browser.get("/").text, browser.get("/ui/models").text):
+            assert "<script>alert" not in html
+            assert '<hx-partial hx-target="#prompt"' not in html
+            assert not re.search(r"<[^>]*\sonmouseover=alert", re.sub(r'"[^"]*"', '""', html))
+
+
+def test_page_has_nothing_inline() -> None:
+    """The policy forbids inline scripts, styles and handlers; the page has none, and every script is our own file."""
+    with client(FakeServices(models=every_state())) as browser:
+        response = browser.get("/")
+    policy = response.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    for attributes, body in re.findall(r"<script([^>]*)>(.*?)</script>", response.text, flags=re.DOTALL):
+        assert 'src="/static/' in attributes or 'type="application/json"' in attributes
+        assert not body or 'type="application/json"' in attributes
+    assert not re.search(r"\sstyle=|<style|\son\w+=", response.text)
+
+
+def test_no_file_of_ours_names_another_host() -> None:
+    """Templates, styles and scripts load nothing from elsewhere: the page works with the network cut."""
+    harmless = re.compile(r"https?://(?:127\.0\.0\.1|api\.example\.com|www\.w3\.org/(?:2000/svg|1999/xlink))")
+    for path in sorted([*(WEB / "templates").rglob("*"), *(WEB / "static").rglob("*")]):
+        if path.suffix in {".html", ".css", ".js", ".svg"} and "vendor" not in path.parts:
+            text = harmless.sub("", path.read_text(encoding="utf-8"))
+            assert not re.search(r"https?://\w|[\"'(]//\w", text), path.name
+
+
+# --- live --------------------------------------------------------------------------------------------------------
+
+
+class Tab:
+    """An open page, reading the stream."""
+
+    def __init__(self) -> None:
+        self.services = FakeServices(models=every_state())
+        self._pages = made(self.services)
+        self._stream: AsyncGenerator[bytes, None] | None = None
+
+    async def picture(self) -> str:
+        """Return the next message."""
+        if self._stream is None:
+            self._stream = self._pages._pictures(ENGLISH)
+        return (await anext(self._stream)).decode()
+
+    async def close(self) -> None:
+        """Go away."""
+        if self._stream is not None:
+            await self._stream.aclose()
+
+
+@pytest.fixture
+def tab() -> Tab:
+    """Built outside the loop, as the pages are at start: they read their files then."""
+    return Tab()
+
+
+async def test_stream_begins_with_the_whole_picture(tab: Tab) -> None:
+    """A tab that comes back sees everything at once, and then only what changed."""
+    first = await tab.picture()
+    for part in ("models", "memory", "welcome", "toasts"):
+        assert f'hx-target="#{part}"' in first
+    tab.services.models[1]["progress"] = 0.61
+    tab.services.bus.publish(CatalogChanged(changed=("devstral-small",)))
+    second = await tab.picture()
+    assert "loading 61 %" in second
+    assert 'hx-target="#models"' in second
+    assert 'hx-target="#memory"' not in second
+    await tab.close()
+
+
+async def test_facts_that_change_nothing_send_nothing(tab: Tab) -> None:
+    """A request that ends is no news for the picture: a comment keeps the line alive."""
+    await tab.picture()
+    tab.services.bus.publish(RequestEnded("r", "a", "auto", 200, None, 0, 0, 0))
+    assert (await tab.picture()).startswith(":")
+    await tab.close()
+
+
+async def test_many_facts_make_one_picture(tab: Tab) -> None:
+    """A load that reports a hundred times does not print the page a hundred times."""
+    await tab.picture()
+    for _ in range(100):
+        tab.services.bus.publish(ModelStateChanged("devstral-small", "loading", "ready", "loaded"))
+    assert (await tab.picture()).count("is ready.") == AT_MOST
+    tab.services.bus.publish(CatalogChanged())
+    assert (await tab.picture()).startswith(":")
+    await tab.close()
+
+
+async def test_stream_stops_listening_when_the_tab_closes(tab: Tab) -> None:
+    """Nothing of a closed tab stays on the bus."""
+    await tab.picture()
+    assert len(tab.services.bus._listeners) == 1
+    await tab.close()
+    assert tab.services.bus._listeners == []
+
+
+@pytest.mark.parametrize("code", NAMES)
+def test_notes_tell_what_a_person_would_ask(code: str) -> None:
+    """Ready, failed, swapped and a lost loader are worth a note; progress and requests are not."""
+    words = language(code)
+    told = [
+        ModelStateChanged("a", "loading", "ready", "loaded"),
+        ModelStateChanged("a", "loading", "failed", "load failed", cause="timeout"),
+        ModelStateChanged("a", "failed", "disabled", "too many failures"),
+        Swapped("a", ("b",), 1, 1.0),
+        LoaderChanged("down"),
+        LoaderChanged("fatal"),
+    ]
+    for fact in told:
+        assert (note := toast(fact, words, now=5.0)) is not None
+        assert note.until == 5.0 + LASTS_S
+    untold = [ModelStateChanged("a", "absent", "loading", "wanted"), LoaderChanged("up"), CatalogChanged()]
+    assert [toast(fact, words, now=0.0) for fact in untold] == [None, None, None]
+
+
+def test_notes_pass() -> None:
+    """A note is gone when its time is over, and only the newest few are shown."""
+    notes = tuple(note for at in range(10) if (note := toast(LoaderChanged("down"), ENGLISH, now=float(at))))
+    assert len(still_fresh(notes, now=9.0)) == AT_MOST
+    assert still_fresh(notes, now=9.0 + LASTS_S) == ()
+
+
+def test_every_cause_has_words() -> None:
+    """Whatever a model failed of, the page can say it in both languages, scripts included."""
+    from batuta.errors import Cause
+
+    for cause in Cause:
+        assert cause.value in CAUSES
+        for code in NAMES:
+            assert f"cause.{cause.value}" in language(code).scripts
+
+
+def test_fragments_are_printed_once_for_many_tabs() -> None:
+    """Ten tabs cost the loop one printing, not ten."""
+    renderer = made(FakeServices())._renderer
+    rows = panel(every_state(), (Problem("a", "b"),), ENGLISH, now=WALL)
+    picture = Snapshot(rows, (device_row(one_device()[0], ENGLISH),), Welcome(False, (), ""))
+    first = renderer.fragments(ENGLISH, picture)
+    assert all(again is once for again, once in zip(renderer.fragments(ENGLISH, picture).values(), first.values()))
+
+
+def test_clock_of_the_tests_stands_still() -> None:
+    """The fakes keep the pages' own rule: time comes in from outside."""
+    assert StillClock().wall() == WALL
