@@ -130,7 +130,7 @@ class Report:
         """
         kind = kind_of(case)
         figures, shared = COLUMNS[kind], ADDED[kind]
-        columns = [case, *(figure.title for figure in figures), f"added {shared.title}", "over relay"]
+        columns = ["target", *(figure.title for figure in figures), f"added {shared.title}", "over relay"]
         columns += ["x relay", "x nginx", "errors", "foreign CPU"]
         return table(f"## {case}", columns, [self._line(case, target, figures, shared) for target in self.targets])
 

@@ -80,7 +80,7 @@ def import_once(module: str) -> float:
 
 
 def _import_one(module: str) -> dict[str, float]:
-    return {module: import_once(module)}
+    return {"": import_once(module)}
 
 
 def command_once(program: Path) -> float:
@@ -147,7 +147,7 @@ def measure(runs: int, folder: Path) -> tuple[dict[str, list[float]], dict[str, 
             missing[title.strip(" ,")] = str(error)
 
     for module in MODULES:
-        repeat("import ", partial(_import_one, module))
+        repeat(f"import {module}", partial(_import_one, module))
     program = batuta_program()
     if program is None:
         missing["start"] = f"there is no batuta command beside {sys.executable}; `make run` installs it"

@@ -127,8 +127,9 @@ async def post(record: dict[str, Any], path: str, body: dict[str, Any], *, key: 
     """Send a JSON request straight to a model's process, as the gateway does; return status and JSON."""
     reader, writer = await asyncio.open_connection("127.0.0.1", record["port"])
     data = json.dumps(body).encode()
+    bearer = record["key"] if key is None else key
     writer.write(
-        f"POST /v1/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {record['key'] if key is None else key}\r\n"
+        f"POST /v1/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {bearer}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode()
         + data
     )

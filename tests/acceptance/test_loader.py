@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -171,10 +170,9 @@ async def test_a_model_named_at_the_start_is_loaded(data_dir: Path) -> None:
 async def test_of_twenty_starts_one_wins(data_dir: Path) -> None:
     """Twenty loaders on one folder: one serves, the others end with 3 and name it."""
     play = Stage(data_dir)
-    processes = []
+    processes: list[subprocess.Popen[bytes]] = []
     try:
-        for _ in range(20):
-            processes.append(play.spawn())
+        processes.extend(play.spawn() for _ in range(20))
         await play.connect()
         await until(lambda: sum(p.poll() is None for p in processes) == 1, patience=20)
         assert sorted(p.poll() or 0 for p in processes) == [0] + [3] * 19
@@ -242,7 +240,7 @@ async def test_a_child_sees_no_key_and_cannot_dump(data_dir: Path) -> None:
         assert b"CUDA_VISIBLE_DEVICES" in environment
         assert record["key"].encode() not in environment + (child / "cmdline").read_bytes()
         assert psutil.Process(record["pid"]).rlimit(psutil.RLIMIT_CORE) == (0, 0)
-        handles = [os.readlink(each) for each in (child / "fd").iterdir()]
+        handles = [str(each.readlink()) for each in (child / "fd").iterdir()]
         assert not [each for each in handles if "loader.lock" in each or "loader.sock" in each]
     finally:
         await play.end()
@@ -255,7 +253,8 @@ async def test_the_loader_never_holds_llama_cpp(data_dir: Path) -> None:
         devices = await play.client.devices()
         assert devices[0]["is_usable"]
         assert play.process is not None
-        assert "xllamacpp" not in Path(f"/proc/{play.process.pid}/maps").read_text()
+        maps = psutil.Process(play.process.pid).memory_maps()
+        assert not [each.path for each in maps if "xllamacpp" in each.path]
 
 
 async def test_inspect_checks_without_loading(data_dir: Path) -> None:

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from batuta.chat import sse
 from batuta.clock import SystemClock
-from batuta.observe.events import CatalogChanged, LoadProgressed
+from batuta.observe.events import CatalogChanged
 from batuta.web.routes import pages
 from tests.browser.payloads import PAYLOADS
 from tests.unit.web.pages_support import GB, FakeServices, every_state, one_device, view
@@ -145,6 +145,7 @@ class PageApp:
     def __init__(self) -> None:
         self.services = FakeServices(models=every_state(), clock=SystemClock())
         self.calls: list[tuple[str, str, Any]] = []
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.app = FastAPI()
         fakes: Any = self.services
         self.app.include_router(
@@ -199,8 +200,8 @@ class PageApp:
             services.models, services.devices = every_state(), one_device()
         for model in services.models:
             model["retry_at"] = services.clock.wall() + 30 if model["state"] == "failed" else None
-        services.bus.publish(CatalogChanged(changed=("all",)))
-        services.bus.publish(LoadProgressed("devstral-small", "reading", 0.5, 1.0))
+        if self.loop is not None:  # the tests change scenes from their own thread
+            self.loop.call_soon_threadsafe(services.bus.publish, CatalogChanged(changed=("all",)))
 
 
 @contextmanager
@@ -210,7 +211,12 @@ def serving(page_app: PageApp, port: int = 0) -> Iterator[str]:
         page_app.app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="page app")
+
+    async def run() -> None:
+        page_app.loop = asyncio.get_running_loop()
+        await server.serve()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), name="page app")
     thread.start()
     pause = threading.Event()
     while not server.started and thread.is_alive():
@@ -220,6 +226,7 @@ def serving(page_app: PageApp, port: int = 0) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(10)
+        page_app.loop = None
 
 
 if __name__ == "__main__":

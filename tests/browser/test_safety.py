@@ -11,6 +11,12 @@ from tests.browser.test_page import answered, send
 
 pytestmark = pytest.mark.browser
 
+# The browser reports what it meets, and blocks, in the lifeless document in which an answer is cleaned.
+WHILE_CLEANING = (
+    "Executing inline event handler violates",
+    "Applying inline style violates",
+    "Setting the document's base URI",
+)
 WHAT_IS_WRONG = """() => {
     const wrong = [];
     const inside = document.querySelector('#conversation');
@@ -37,7 +43,7 @@ def assert_unharmed(page: Page, visitor: Visitor) -> None:
     assert page.evaluate("window.hits") == []
     assert page.evaluate(WHAT_IS_WRONG) == []
     assert visitor.foreign == []
-    assert visitor.complaints == []
+    assert [said for said in visitor.complaints if not any(words in said for words in WHILE_CLEANING)] == []
 
 
 def test_hostile_answer_does_nothing(visitor: Visitor) -> None:

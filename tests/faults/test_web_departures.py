@@ -176,4 +176,19 @@ async def test_an_error_in_mid_stream_cuts_the_stream(caplog: pytest.LogCaptureF
         reader, writer = await first_chunk(server, POST)
         assert not (await reader.read()).endswith(LAST_CHUNK)
         await hang_up(writer)
-    assert "sk-test" not in caplog.text
+    (record,) = caplog.records
+    assert "ended with an unexpected error" in record.getMessage()
+
+
+@pytest.mark.parametrize("request_line", [b"GET /ui/events", b"POST /v1/chat/completions"])
+async def test_a_stopping_server_leaves_no_traceback(request_line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Endless streams are ended at once, answers when their time is over; neither is an error."""
+    engine = Engine("mid-stream")
+    async with serving(dispatcher_of(raw={("POST", "/v1/chat/completions"): engine.serve})) as server:
+        _, writer = await first_chunk(server, POST.replace(b"POST /v1/chat/completions", request_line))
+        (link,) = server.guard._connections
+        link.shutdown()
+        await asyncio.sleep(0.02)
+        assert len(server.guard) == (1 if request_line.startswith(b"POST") else 0)
+        await hang_up(writer)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import MutableMapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +151,25 @@ async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large() -> None:
     async with serving(dispatcher_of(settings), max_body=100_000) as server:
         answer = await server.exchange(POST + CHUNKED + (b"4000\r\n" + b"x" * 0x4000 + b"\r\n") * 10)
     assert status_of(answer) == 413
+
+
+async def test_a_refused_body_takes_no_memory() -> None:
+    """What a client goes on sending after the refusal is thrown away as it comes."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    async with serving(dispatcher_of(), max_body=1_000_000) as server:
+        before = resident()
+        reader, writer = await server.connect()
+        writer.write(POST + CHUNKED)
+        piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        for _ in range(800):
+            writer.write(piece)
+            await writer.drain()
+        assert resident() - before < 16_000_000
+        assert status_of(await reader.read()) == 413
+        await hang_up(writer)
 
 
 async def test_chunk_framing_cannot_fill_memory() -> None:

@@ -26,13 +26,15 @@ from batuta.catalog.records import (
     ProviderState,
     Reported,
 )
-from batuta.catalog.store import Contents, NotSaved, Store
+from batuta.catalog.rows import Contents
+from batuta.catalog.store import NotSaved, Store
 from batuta.clock import Clock
 from batuta.errors import BadRequest, BadSettings, BatutaError
 from batuta.settings import Settings
 from batuta.tasks import Tasks
 
 LOOK_EVERY_S = 10.0  # a model copied into a folder appears while its owner still looks at the page
+FIRST_SAVE_S = 3.0  # loading SQLAlchemy would slow down the first seconds, when a model is being loaded
 ASK_FAR_EVERY_S = 600.0  # an API on the internet changes its list some times a year; asking costs its patience
 ASK_AGAIN_S = 60.0  # one that could not be reached
 ASK_WITHIN_S = 15.0  # a provider that needs longer to list its models is as good as gone
@@ -181,7 +183,7 @@ class Catalog:
         return self._specs.get(model_id)
 
     def resolve(self, name: str) -> ModelSpec:
-        """Return the model that a person means by `name`: see `names.find`. Raises ModelNotFound with the nearest ids."""
+        """Return the model that a person means by `name`, see `names.find`. Raises ModelNotFound with the nearest."""
         if (spec := names.find(name, self._specs)) is None:
             raise names.not_found(name, self._specs)
         return spec
@@ -270,6 +272,7 @@ class Catalog:
             self._providers[provider.id] = ProviderState(provider, PERSON)
         self._publish(providers=(provider.id,))
         await self._ask(provider)
+        await self._save()
         return self._providers[provider.id]
 
     async def remove_provider(self, provider_id: str) -> None:
@@ -301,16 +304,25 @@ class Catalog:
         async with self._looking:
             if self._looks < mine:
                 await self._look(is_asked=True)
+                await self._save()
 
     async def merge(self, provider_id: str, reported: Sequence[Reported]) -> None:
         """Take in what a provider has, and save what is different."""
-        await self._apply(provider_id, merge(self._records, provider_id, [Found.of(each) for each in reported]))
+        self._take_in(provider_id, reported)
+        await self._save()
+
+    def _take_in(self, provider_id: str, reported: Sequence[Reported]) -> None:
+        self._apply(provider_id, merge(self._records, provider_id, [Found.of(each) for each in reported]))
 
     async def _look_forever(self) -> None:
+        async with self._looking:
+            await self._look(is_asked=False)
+        await self._clock.sleep(FIRST_SAVE_S)
         while True:
+            await self._save()
+            await self._clock.sleep(LOOK_EVERY_S)
             async with self._looking:
                 await self._look(is_asked=False)
-            await self._clock.sleep(LOOK_EVERY_S)
 
     async def _look(self, *, is_asked: bool) -> None:
         self._looks += 1
@@ -329,7 +341,7 @@ class Catalog:
     async def _look_at_files(self) -> None:
         scan = await asyncio.to_thread(self._scanner.scan, monotonic=self._clock.monotonic(), wall=self._clock.wall())
         self._file_problems = scan.problems
-        await self._apply(LOCAL.id, merge(self._records, LOCAL.id, scan.found))
+        self._apply(LOCAL.id, merge(self._records, LOCAL.id, scan.found))
 
     async def _ask(self, provider: Provider) -> None:
         if provider.kind == LOCAL.kind or not provider.enabled:
@@ -345,7 +357,7 @@ class Catalog:
         else:
             self._set_online(provider.id, "")
             if provider.id in self._providers:  # it may have been deleted while it was thinking
-                await self.merge(provider.id, reported)
+                self._take_in(provider.id, reported)
 
     def _set_online(self, provider_id: str, message: str) -> None:
         if (state := self._providers.get(provider_id)) is not None:
@@ -356,13 +368,12 @@ class Catalog:
             if state.is_online is not is_online:
                 self._tell(Change(providers=(provider_id,)))
 
-    async def _apply(self, provider_id: str, found: Merge) -> None:
+    def _apply(self, provider_id: str, found: Merge) -> None:
         self._report_problems[provider_id] = found.problems
         if found.records:
             self._records |= {record.id: record for record in found.records}
             self._unsaved |= {record.id for record in found.records}
             self._publish()
-        await self._save()
 
     async def _save(self) -> None:
         """Write what is not written yet; what fails now is tried again after the next look."""

@@ -1,11 +1,10 @@
-"""What the store asks of SQLAlchemy. Imported in a thread when the database is opened, because the import is slow.
+"""What the store asks of SQLAlchemy. Imported in a thread when it is first needed, because the import is slow.
 
 Each coroutine runs in a transaction that the store opens and ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from batuta.catalog import tables
-from batuta.catalog.entities import Provider
-from batuta.catalog.records import ModelRecord
-from batuta.catalog.tables import meta, model_row, models, provider_row, providers
+from batuta.catalog.rows import TABLES, Contents, contents_of
+from batuta.catalog.tables import meta, models, providers
 from batuta.errors import BadSettings
 
 FAULTS = (SQLAlchemyError, OSError, OverflowError, UnicodeError)  # how a database says no
 
-__all__ = ["FAULTS", "AsyncConnection", "AsyncEngine", "meta", "model_row", "models", "provider_row", "providers"]
+__all__ = ["FAULTS", "AsyncConnection", "AsyncEngine", "meta", "models", "providers"]
 
 
 def server_engine(url: str) -> AsyncEngine:
@@ -36,22 +34,17 @@ def server_engine(url: str) -> AsyncEngine:
         raise BadSettings("database_url cannot be understood; write it postgresql://user@host/database") from None
 
 
-def file_engine(path: Path | None, *, is_locked: bool) -> AsyncEngine:
-    """Return an engine for a SQLite file, or for memory when there is none."""
-    if path is None:
-        engine = create_async_engine("sqlite+aiosqlite://")
-    else:
-        how = "mode=ro&immutable=1" if is_locked else "mode=rw"
-        address = f"sqlite+aiosqlite:///{path.absolute().as_uri()}?{how}&uri=true"
-        # One connection: SQLite has one writer, and a queue in front of it is better than a lock behind it.
-        engine = create_async_engine(address, pool_size=1, max_overflow=0)
+def file_engine(path: Path) -> AsyncEngine:
+    """Return an engine for a SQLite file that is there."""
+    # One connection: SQLite has one writer, and a queue in front of it is better than a lock behind it.
+    address = f"sqlite+aiosqlite:///{path.absolute().as_uri()}?mode=rw&uri=true"
+    engine = create_async_engine(address, pool_size=1, max_overflow=0)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # Python's own transactions leave schema changes outside
         cursor = connection.cursor()
-        if not is_locked:
-            cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")  # with WAL: safe against a crash of ours, and quick
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
@@ -78,11 +71,6 @@ async def make(connection: AsyncConnection, newest: str) -> None:
     await connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": newest})
 
 
-def import_alembic() -> None:
-    """Load alembic. Call it in a thread: it takes its time."""
-    import alembic.command  # noqa: F401  # only when an older database is met
-
-
 async def bring_up_to_date(connection: AsyncConnection) -> None:
     """Run the steps that the database still lacks."""
     await connection.run_sync(upgrade)
@@ -99,29 +87,13 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-Everything = tuple[tuple[tuple[Provider, str], ...], tuple[ModelRecord, ...], dict[str, str], list[str]]
-
-
-async def read(connection: AsyncConnection) -> Everything:
-    """Return providers with their sources, models, meta, and a sentence for each row that makes no sense."""
-
-    async def rows(table: Table) -> Iterable[Mapping[str, Any]]:
-        found = (await connection.execute(select(table))).mappings().all()
-        return [dict(row) for row in found]
-
-    unreadable: list[str] = []
-    records = []
-    for row in await rows(models):
-        try:
-            records.append(tables.model_of(row))
-        except (ValueError, TypeError, AttributeError) as error:
-            unreadable.append(f"what it says of {row['id']!r} makes no sense ({error}); the model starts afresh")
-    return (
-        tuple(tables.provider_of(row) for row in await rows(providers)),
-        tuple(records),
-        {row["key"]: row["value"] for row in await rows(meta)},
-        unreadable,
-    )
+async def read(connection: AsyncConnection) -> Contents:
+    """Return everything."""
+    rows = {}
+    for name in TABLES:
+        found = await connection.execute(select(tables.metadata.tables[name]))
+        rows[name] = [dict(row) for row in found.mappings()]
+    return contents_of(rows)
 
 
 async def upsert(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:

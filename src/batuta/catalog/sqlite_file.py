@@ -8,12 +8,18 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from batuta.catalog.rows import TABLES
 
 COMPANIONS = ("-wal", "-shm", "-journal")  # files that belong to a database and move with it
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
+WRITING = "mode=rw"
+_SELECT = {name: "SELECT * FROM " + name for name in TABLES}  # noqa: S608  # our own three names
 _VERSION = re.compile(r"\d{4}")
 
 
@@ -26,16 +32,18 @@ class Look:
         damage: why it cannot be used, when it is damaged.
         stranger: it is sound, but its tables are another program's.
         locked: why it can be read but not written, when that is so.
+        rows: what is in it, table by table, when its version is the one asked for.
     """
 
     version: str | None = None
     damage: str | None = None
     stranger: bool = False
     locked: str | None = None
+    rows: Mapping[str, list[dict[str, Any]]] | None = None
 
 
-def look(path: Path) -> Look:
-    """Check the whole file and read its version.
+def look(path: Path, *, schema: str) -> Look:
+    """Check the whole file and read its version; and what is in it, if the version is `schema`.
 
     1. No file: one is made, for this user only.
     2. It can be opened for writing and is sound: its version.
@@ -47,16 +55,16 @@ def look(path: Path) -> Look:
     except OSError as error:
         return Look(locked=f"{path} cannot be made: {error.strerror or error}")
     try:
-        return _check(path, "mode=rw", write=True)  # 2
+        return _check(path, WRITING, schema)  # 2
     except sqlite3.DatabaseError as error:
         if is_damage(error) or (_code(error) == sqlite3.SQLITE_READONLY and _is_writable(path)):
             return Look(damage=str(error))  # 3
         locked = f"{path} cannot be written: {error}"
     try:
-        found = _check(path, "mode=ro&immutable=1", write=False)  # 4
+        found = _check(path, "mode=ro&immutable=1", schema)  # 4
     except sqlite3.DatabaseError as error:
         return Look(damage=str(error)) if is_damage(error) else Look(locked=locked)
-    return Look(version=found.version, stranger=found.stranger, damage=found.damage, locked=locked)
+    return replace(found, locked=locked)
 
 
 def _make(path: Path) -> None:
@@ -65,21 +73,28 @@ def _make(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _check(path: Path, how: str, *, write: bool) -> Look:
+def _check(path: Path, how: str, schema: str) -> Look:
     address = f"{path.absolute().as_uri()}?{how}"
     with closing(sqlite3.connect(address, uri=True, timeout=5.0, isolation_level=None)) as base:
         if (said := base.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             return Look(damage=str(said))
-        tables = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if write:
+        present = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if how == WRITING:
             base.execute("BEGIN IMMEDIATE")
             base.execute("ROLLBACK")
-        if "alembic_version" not in tables:
-            return Look(stranger=bool(tables))
+        if "alembic_version" not in present:
+            return Look(stranger=bool(present))
         version = base.execute("SELECT version_num FROM alembic_version").fetchone()
-    if version is None or not isinstance(version[0], str) or not _VERSION.fullmatch(version[0]):
-        return Look(damage="its version is unreadable")
-    return Look(version=version[0])
+        if version is None or not isinstance(version[0], str) or not _VERSION.fullmatch(version[0]):
+            return Look(damage="its version is unreadable")
+        rows = {name: _rows(base, name) for name in TABLES} if version[0] == schema else None
+    return Look(version=version[0], rows=rows)
+
+
+def _rows(base: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+    found = base.execute(_SELECT[table])
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -1,21 +1,24 @@
-"""Keeps the catalog in a database: SQLite beside the settings, or PostgreSQL by URL. Holds no secret.
+"""Keeps the catalog in a database: SQLite in the data folder, or PostgreSQL by URL. Holds no secret.
 
-SQLAlchemy costs most of a second to import, so it is loaded in a thread when the database is opened, and alembic only
-when an older database has to be brought up to date. Knows nothing of discovery or of what a record means.
+SQLAlchemy costs most of a second to import. A SQLite file is therefore checked and read with the standard library at
+start, and SQLAlchemy is loaded, in a thread, when something is to be written first; alembic only when an older
+database has to be brought up to date. Knows nothing of discovery or of what a record means.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from batuta.catalog import sqlite_file
 from batuta.catalog.entities import Provider
 from batuta.catalog.records import ModelRecord, Problem
+from batuta.catalog.rows import Contents, contents_of, model_row, provider_row
+from batuta.catalog.sqlite_file import Look
 from batuta.errors import BadSettings, HostError
 
 if TYPE_CHECKING:
@@ -40,15 +43,6 @@ class StoreTooNew(HostError):
     code = "store_too_new"
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """Everything in the database. Providers come with their source."""
-
-    providers: tuple[tuple[Provider, str], ...] = ()
-    models: tuple[ModelRecord, ...] = ()
-    meta: Mapping[str, str] = field(default_factory=dict)
-
-
 class Store:
     """One database: `open` it once, save what changes, `aclose` it.
 
@@ -65,6 +59,9 @@ class Store:
         self._path = None if self._server else Path(rest.removeprefix("/"))
         self._engine: AsyncEngine | None = None
         self._locked: str | None = None
+        self._lacks_tables = False
+        self._is_open = False
+        self._connecting = asyncio.Lock()
         self._problems: list[Problem] = []
 
     @classmethod
@@ -92,87 +89,61 @@ class Store:
             BadSettings: it is another program's, or its driver is missing.
             NotSaved: the server cannot be reached.
         """
+        self._is_open = True
         try:
-            version = await asyncio.to_thread(self._prepare)
-            if self._server:
-                version = await self._version_of_server()
-            return await self._open(version)
+            contents = await (self._open_server() if self._server else self._open_file())
         except HostError:
             await self.aclose()
             raise
+        self._problems += [Problem(self._shown, text) for text in contents.unreadable]
+        return contents
 
-    def _prepare(self) -> str | None:
-        """Look at the file, if it is one, and make the engine; return the schema's version, None when empty."""
-        version = self._look() if self._path else None
-        self._connect()
-        return version
+    async def _open_file(self) -> Contents:
+        found = await asyncio.to_thread(self._look)
+        self._refuse_newer(found.version)
+        if found.version is None:
+            self._lacks_tables = True  # 4, when something is written first
+        elif found.rows is None and not self._locked:
+            await self._upgrade()  # 4
+            found = await asyncio.to_thread(self._look)
+        return contents_of(found.rows) if found.rows else Contents()
 
-    def _look(self) -> str | None:
-        assert self._path is not None
-        found = sqlite_file.look(self._path)
-        if found.stranger:  # 3
-            raise BadSettings(f"{self._path} is a database of another program; name another one in database_url")
-        if found.damage:  # 1
-            self._quarantine(found.damage)
-            return None
-        if found.locked:  # 2
-            self._lock(found.locked)
-        return found.version
-
-    def _connect(self) -> None:
-        from batuta.catalog import sql  # slow the first time
-
-        if self._server:
-            self._engine = sql.server_engine(self._server)
-        else:
-            path = self._path if self._path and self._path.exists() else None
-            self._engine = sql.file_engine(path, is_locked=self._locked is not None)
-
-    async def _version_of_server(self) -> str | None:
+    async def _open_server(self) -> Contents:
+        await self._connect()  # in a thread; the next line finds it loaded
         from batuta.catalog import sql
 
-        return await self._do(sql.version)
+        version = await self._do(sql.version)
+        self._refuse_newer(version)
+        if version is None:
+            await self._do(lambda connection: sql.make(connection, SCHEMA))  # 4
+        elif version != SCHEMA:
+            await self._upgrade()  # 4
+        return await self._do(sql.read)
 
-    async def _open(self, version: str | None) -> Contents:
+    async def _upgrade(self) -> None:
+        await asyncio.to_thread(importlib.import_module, "alembic.command")
+        from batuta.catalog import sql
+
+        await self._do(sql.bring_up_to_date)
+
+    def _refuse_newer(self, version: str | None) -> None:
         if version is not None and version > SCHEMA:  # 3
             raise StoreTooNew(
                 f"{self._shown} has schema version {version}, and this Batuta knows versions up to {SCHEMA}. "
                 "Install the Batuta that made it, or name another database."
             )
-        if version != SCHEMA:
-            if self._locked:
-                return Contents()
-            await self._bring_up_to_date(version)  # 4
-        try:
-            return await self._read()
-        except NotSaved as error:
-            if self._server or self._locked or not sqlite_file.is_damage(error.__cause__):
-                raise
-            return await self._start_anew(str(error.__cause__))  # 1, damage that only reading shows
 
-    async def _bring_up_to_date(self, version: str | None) -> None:
-        from batuta.catalog import sql
-
-        if version is None:
-            await self._do(lambda connection: sql.make(connection, SCHEMA))
-        else:
-            await asyncio.to_thread(sql.import_alembic)
-            await self._do(sql.bring_up_to_date)
-
-    async def _read(self) -> Contents:
-        from batuta.catalog import sql
-
-        providers, models, meta, unreadable = await self._do(sql.read)
-        self._problems += [Problem(self._shown, text) for text in unreadable]
-        return Contents(providers, models, meta)
-
-    async def _start_anew(self, damage: str) -> Contents:
-        await self.aclose()
-        await asyncio.to_thread(self._quarantine, damage)
-        await asyncio.to_thread(self._connect)
-        if not self._locked:
-            await self._bring_up_to_date(None)
-        return Contents()
+    def _look(self) -> Look:
+        assert self._path is not None
+        found = sqlite_file.look(self._path, schema=SCHEMA)
+        if found.stranger:  # 3
+            raise BadSettings(f"{self._path} is a database of another program; name another one in database_url")
+        if found.damage:  # 1
+            self._quarantine(found.damage)
+            return Look()
+        if found.locked:  # 2
+            self._lock(found.locked)
+        return found
 
     def _quarantine(self, damage: str) -> None:
         assert self._path is not None
@@ -180,9 +151,8 @@ class Store:
             kept = sqlite_file.quarantine(self._path, time.strftime("%Y%m%d-%H%M%S"))
         except OSError as error:
             self._lock(f"{self._path} is damaged ({damage}) and cannot be renamed: {error.strerror or error}")
-            self._path = None
             return
-        if locked := sqlite_file.look(self._path).locked:
+        if locked := sqlite_file.look(self._path, schema=SCHEMA).locked:
             self._lock(locked)
         self._problems.append(
             Problem(
@@ -207,7 +177,7 @@ class Store:
         if records := tuple(records):
             from batuta.catalog import sql
 
-            rows = [sql.model_row(record) for record in records]
+            rows = [model_row(record) for record in records]
             await self._write(lambda connection: sql.upsert(connection, sql.models, rows))
 
     async def save_providers(self, providers: Iterable[tuple[Provider, str]]) -> None:
@@ -215,7 +185,7 @@ class Store:
         if providers := tuple(providers):
             from batuta.catalog import sql
 
-            rows = [sql.provider_row(provider, source) for provider, source in providers]
+            rows = [provider_row(provider, source) for provider, source in providers]
             await self._write(lambda connection: sql.upsert(connection, sql.providers, rows))
 
     async def delete_provider(self, provider_id: str) -> None:
@@ -236,21 +206,42 @@ class Store:
         await self._do(work)
 
     async def _do(self, work: Work[T]) -> T:
-        """Run `work` in one transaction. Raises NotSaved, its cause being what the driver said."""
+        """Run `work` in one transaction. Raises NotSaved."""
+        engine = await self._connect()
         from batuta.catalog import sql
 
-        if self._engine is None:
-            raise NotSaved("the change was not saved: the database is not open")
         try:
-            async with self._engine.begin() as connection:
-                return await work(connection)
+            async with engine.begin() as connection:
+                if self._lacks_tables:
+                    await sql.make(connection, SCHEMA)
+                result = await work(connection)
         except sql.FAULTS as error:
             # The statement and its values stay out of the message: only what the database itself said is told.
             reason = getattr(error, "orig", None) or error
-            raise NotSaved(f"the change was not saved: {self._shown} says {reason}") from reason
+            raise NotSaved(f"the change was not saved: {self._shown} says {reason}") from None
+        self._lacks_tables = False
+        return result
+
+    async def _connect(self) -> AsyncEngine:
+        async with self._connecting:
+            if not self._is_open:
+                raise NotSaved("the change was not saved: the database is closed")
+            if self._engine is None:
+                self._engine = await asyncio.to_thread(_engine, self._server, self._path)
+            return self._engine
 
     async def aclose(self) -> None:
         """Close the database."""
+        self._is_open = False
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.dispose()
+
+
+def _engine(server: str | None, path: Path | None) -> AsyncEngine:
+    from batuta.catalog import sql  # slow the first time: that is why this runs in a thread
+
+    if server:
+        return sql.server_engine(server)
+    assert path is not None
+    return sql.file_engine(path)

@@ -169,7 +169,12 @@ def connect(settings: Settings, url: str | None = None) -> GatewayClient:
         raise NoGateway(_absent(settings.data_dir, "no gateway is running"))
     if not is_alive(record):
         raise NoGateway(_absent(settings.data_dir, f"the last gateway (pid {record.pid}) is gone"))
-    return GatewayClient(record.url, record.token or key)
+    return GatewayClient(_dialable(record.url), record.token or key)
+
+
+def _dialable(url: str) -> str:
+    """Return the address to call a gateway that listens on all addresses of this machine."""
+    return url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
 
 
 def _absent(data_dir: Path, what: str) -> str:

@@ -1,7 +1,7 @@
 """Shows how Batuta starts: bars in a terminal, plain lines in a pipe, JSON lines for scripts.
 
-Each view is called with every fact, and falls silent once the gateway listens: nobody may read the pipe any more,
-and a full pipe would stop the gateway.
+Each view is called with every fact, and falls silent when the start is over: nobody may read the pipe any more, and
+a full pipe would stop the gateway. What a view writes until then is bounded, and fits into a pipe.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from batuta.cli.escapes import one_line
 from batuta.cli.terminal import console, duration, is_terminal, print_json_line
-from batuta.observe.events import Fact, Listening, LoaderChanged, LoadProgressed, ModelStateChanged, Starting
+from batuta.observe.events import Fact, Listening, LoaderChanged, LoadProgressed, ModelStateChanged, Started, Starting
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -41,28 +41,36 @@ class StartState:
 
     rows: dict[str, Row] = field(default_factory=dict)
     url: str | None = None
+    is_started: bool = False
+    ready: set[str] = field(default_factory=set)
 
     def apply(self, fact: Fact) -> str | None:
         """Take a fact in; return the key of the row that changed, None when none did."""
+        if isinstance(fact, Started):
+            self.is_started = True
+            self._finish_steps()
+            return None
         key, row = self._row(fact)
         if row is not None:
             self.rows[key] = row
         return key if row is not None else None
 
     @property
-    def is_loading(self) -> bool:
-        """Whether a model is still on its way."""
-        return any(key.startswith("model") and row.mark == " " for key, row in self.rows.items())
+    def is_over(self) -> bool:
+        """Whether the port is open, everything was started, and no model is on its way any more."""
+        is_busy = any(key.startswith("model ") and row.mark == " " for key, row in self.rows.items())
+        return self.url is not None and self.is_started and not is_busy
 
     def _row(self, fact: Fact) -> tuple[str, Row | None]:
         match fact:
             case Starting():
-                return fact.step, Row(fact.step, one_line(fact.detail))
+                return self._step(fact)
             case LoaderChanged():
                 return "loader", _loader_row(fact)
             case LoadProgressed():
                 return f"model {fact.model}", _progress_row(fact)
             case ModelStateChanged():
+                self._note(fact)
                 key = f"model {fact.model}"
                 # A model that nobody asked for yet (discovered, switched off) is not part of the start.
                 return key, _state_row(fact) if key in self.rows or fact.new == "failed" else None
@@ -71,6 +79,23 @@ class StartState:
                 return "gateway", Row("gateway", f"listening after {duration(fact.seconds)}", 1.0, "+")
             case _:
                 return "", None
+
+    def _step(self, fact: Starting) -> tuple[str, Row]:
+        self._finish_steps()
+        if fact.step != "model":
+            return fact.step, Row(fact.step, one_line(fact.detail))
+        label = f"model {one_line(fact.detail)}"
+        is_there = fact.detail in self.ready
+        return f"model {fact.detail}", Row(label, "ready" if is_there else "waiting", None, "+" if is_there else " ")
+
+    def _note(self, fact: ModelStateChanged) -> None:
+        (self.ready.add if fact.new == "ready" else self.ready.discard)(fact.model)
+
+    def _finish_steps(self) -> None:
+        """Mark the steps before as done; loader and models have facts of their own for that."""
+        for key, row in self.rows.items():
+            if row.mark == " " and key != "loader" and not key.startswith("model "):
+                self.rows[key] = replace(row, mark="+")
 
 
 def _loader_row(fact: LoaderChanged) -> Row:
@@ -137,25 +162,34 @@ class _Silencing:
     def __call__(self, fact: Fact) -> None:
         if self._is_over:
             return
+        key = self._state.apply(fact)
         with suppress(OSError, ValueError):  # the reader is gone; the gateway goes on
-            self._show(fact)
+            self._show(fact, key)
         if isinstance(fact, Listening):
             self._on_listening(fact.url)
-            self._end()
+        if self._state.is_over:
+            self._is_over = True
 
-    def _end(self) -> None:
-        self._is_over = True
-
-    def _show(self, fact: Fact) -> None:
+    def _show(self, fact: Fact, key: str | None) -> None:
         raise NotImplementedError
 
 
 class JsonView(_Silencing):
-    """One JSON object a line; the last is `listening`."""
+    """One JSON object a line, until the start is over; of a load, one a percent."""
 
-    _KINDS = (Starting, LoaderChanged, LoadProgressed, ModelStateChanged, Listening)
+    _KINDS = (Starting, LoaderChanged, LoadProgressed, ModelStateChanged, Listening, Started)
 
-    def _show(self, fact: Fact) -> None:
+    def __init__(self, on_listening: Callable[[str], None]) -> None:
+        super().__init__(on_listening)
+        self._told: set[tuple[str, str, int]] = set()
+
+    def _show(self, fact: Fact, key: str | None) -> None:
+        del key
+        if isinstance(fact, LoadProgressed):
+            step = (fact.model, fact.stage, -1 if fact.fraction is None else int(fact.fraction * 100))
+            if step in self._told:
+                return
+            self._told.add(step)
         if isinstance(fact, self._KINDS):
             print_json_line(fact.to_json())
 
@@ -167,10 +201,11 @@ class PlainView(_Silencing):
         super().__init__(on_listening)
         self._told: dict[str, tuple[str, int]] = {}
 
-    def _show(self, fact: Fact) -> None:
+    def _show(self, fact: Fact, key: str | None) -> None:
         if isinstance(fact, Listening):
+            self._is_over = True
             print(last_line(fact.url), flush=True)
-        elif key := self._state.apply(fact):
+        elif key:
             row = self._state.rows[key]
             if self._is_news(key, row):
                 print(f"{row.label}: {row.text}", flush=True)
@@ -198,24 +233,16 @@ class LiveView(_Silencing):
         return self
 
     def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
         self._stop()
 
-    def _show(self, fact: Fact) -> None:
-        self._state.apply(fact)
-        if self._state.url and not self._state.is_loading:
-            self._close()
-
-    def _end(self) -> None:
-        if not self._state.is_loading:
-            self._close()
-
-    def _close(self) -> None:
-        self._stop()
-        if self._state.url:
+    def _show(self, fact: Fact, key: str | None) -> None:
+        del fact, key  # the picture is drawn from the state
+        if self._state.is_over and self._state.url:
+            self._stop()
             print(f"\n{last_line(self._state.url)}", flush=True)
 
     def _stop(self) -> None:
-        super()._end()
         live, self._live = self._live, None
         if live is not None:
             live.stop()

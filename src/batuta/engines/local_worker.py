@@ -7,7 +7,7 @@ so the loader is never in the way of a token. Knows nothing of files, processes 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ class LocalWorker:
         self, client: LoaderClient, transport: Transport, *, settings: EngineSettings, load_timeout_s: float = 180.0
     ) -> None:
         self._client = client
-        self._wire = OpenAIWire(transport)
+        self._wire = OpenAIWire(transport, idle_s=settings.idle_s)
         self._settings = settings
         self._load_timeout_s = load_timeout_s
         self._places: dict[str, Place] = {}
@@ -137,12 +137,15 @@ class LocalWorker:
 
     async def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncIterator[Delta]:
         place = self._place(spec)
-        async for delta in self._wire.chat(place.base_url, place.key, spec, request):
-            yield delta
+        async with aclosing(
+            self._wire.chat(place.base_url, place.key, spec, request, model=self.wire_name(spec))
+        ) as deltas:
+            async for delta in deltas:
+                yield delta
 
     async def embed(self, spec: ModelSpec, inputs: Sequence[str]) -> EmbeddingResult:
         place = self._place(spec)
-        return await self._wire.embed(place.base_url, place.key, spec, inputs)
+        return await self._wire.embed(place.base_url, place.key, spec, inputs, model=self.wire_name(spec))
 
     async def list_models(self) -> Sequence[ReportedModel]:
         state = await self._client.status()

@@ -241,10 +241,16 @@ async def _end(process: subprocess.Popen[bytes]) -> None:
 async def _wait_for_end(pid: int) -> None:
     """Wait until a process that is not our child has ended; kill it when it takes too long."""
     for _ in range(round(STOP_S / LOOK_EVERY_S)):
-        if not psutil.pid_exists(pid):
+        if _is_gone(pid):
             return
         await asyncio.sleep(LOOK_EVERY_S)
     _kill(pid)
+
+
+def _is_gone(pid: int) -> bool:
+    with suppress(ChildProcessError, AttributeError):  # ours after all, from an earlier supervisor: bury it
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    return not psutil.pid_exists(pid)
 
 
 def _kill(pid: int) -> None:

@@ -36,6 +36,14 @@ class Listening(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Started(Fact):
+    """Everything has been started; the default model may still be loading. `seconds` since the process began."""
+
+    kind: ClassVar[str] = "started"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStateChanged(Fact):
     """A model's residency moved from one state to another."""
 

@@ -198,7 +198,7 @@ class FakeEngine(FakeRemoteEngine):
         self._loading: dict[str, asyncio.Task[LoadReport]] = {}
         self._load_failures: dict[str, _Failure] = {}
         self._listeners: list[GoneListener] = []
-        self._tasks = Tasks(lambda name, error: None)  # whoever awaits a load gets its error
+        self._tasks = Tasks(lambda _name, _error: None)  # whoever awaits a load gets its error
 
     # The script ---------------------------------------------------------------------------------------------------
 

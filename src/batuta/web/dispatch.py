@@ -88,6 +88,10 @@ class Dispatcher:
                 await self._refuse(scope, out, verdict)
         except ClientGone:
             pass
+        except asyncio.CancelledError:  # the server stops: this task has nobody above it who would want to know
+            if (departure := (scope.get("extensions") or {}).get(HOOK)) is None:
+                raise
+            departure.cut()
         except BatutaError as error:
             if error.status >= 500:
                 log.warning("request %s failed: %s", request_id, error.code)

@@ -26,6 +26,7 @@ from batuta.web.deadlines import Phase, Progress, Verdict, sweep_interval_s
 from batuta.web.disconnect import HOOK, Departure
 from batuta.web.edge import AUTHORITY
 from batuta.web.errors import HeadTooLarge, RequestTooSlow, TooManyConnections, raw_response
+from batuta.web.table import is_endless
 
 PIPELINED = 4  # requests sent ahead of their answers before we stop reading (and stop noticing a departure)
 SHUTDOWN_S = 10  # for running answers, after which they are cancelled
@@ -141,18 +142,29 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def cut(self) -> None:
         """End the connection at once, whatever waits to be sent."""
+        self._give_up()
         self.transport.abort()
+
+    def shutdown(self) -> None:
+        # The server is stopping: answers may end, streams that never end by themselves are ended.
+        if self._serving is not None and self.is_serving and is_endless(self._serving.scope["path"]):
+            self.cut()
+        else:
+            super().shutdown()
 
     @property
     def is_serving(self) -> bool:
         """A request of this connection is being answered."""
         return self._serving is not None and not self._serving.response_complete
 
+    def _give_up(self) -> None:
+        """Let what is being answered go nowhere, without complaint."""
+        if self._serving is not None and not self._serving.response_complete:
+            self._serving.disconnected = True
+            self._serving.message_event.set()
+
     def _depart(self) -> None:
-        serving = self._serving
-        if serving is not None and not serving.response_complete:
-            serving.disconnected = True
-            serving.message_event.set()
+        self._give_up()
         self._departure.announce()
 
     # --- deadlines -----------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ _BELOW: Final[tuple[tuple[str, Need], ...]] = (
     ("/static/", Need.OPEN),  # the sign-in form is drawn with these; they came with Batuta and hold nothing of anybody
 )
 
+_ENDLESS: Final = frozenset({"/ui/events", "/manage/events"})
+
 
 def need_for(path: str) -> Need:
     """Return what a decoded path demands of its caller."""
@@ -46,6 +48,11 @@ def need_for(path: str) -> Need:
         if path.startswith(prefix):
             return below
     return Need.PAGE
+
+
+def is_endless(path: str) -> bool:
+    """Say whether answers at this path go on until one side leaves: the event streams."""
+    return path in _ENDLESS
 
 
 class HasRoutes(Protocol):
@@ -69,14 +76,20 @@ def all_routes(dispatcher: HasRoutes) -> list[tuple[str, str]]:
 
 
 def _walk(routes: Iterable[Any], prefix: str) -> Iterable[tuple[str, str]]:
-    for route in routes:
-        path = prefix + str(getattr(route, "path", ""))
-        if (below := getattr(route, "routes", None)) is not None and below != []:
+    # Imported here: only tests and reports walk. FastAPI keeps included routers folded; this unfolds them.
+    from fastapi.routing import iter_route_contexts
+    from starlette.routing import Mount
+
+    for route in iter_route_contexts(list(routes)):
+        assert route.path is not None, f"{route!r} has no path: teach the walk about it, or it goes unchecked"
+        path = prefix + route.path
+        original = route.original_route
+        if below := getattr(original, "routes", None):
             yield from _walk(below, path)
-        elif hasattr(route, "path"):
-            is_mount = not hasattr(route, "endpoint")
-            for method in getattr(route, "methods", None) or ("GET", "HEAD"):
-                yield method, f"{path}/{{path}}" if is_mount else path
+        elif isinstance(original, Mount):
+            yield from (("GET", f"{path}/{{path}}"), ("HEAD", f"{path}/{{path}}"))
+        else:
+            yield from ((method, path) for method in sorted(route.methods or {"GET"}))
 
 
 def concrete(path: str) -> str:

@@ -18,6 +18,7 @@ from batuta.observe.events import (
     LoaderChanged,
     LoadProgressed,
     ModelStateChanged,
+    Started,
     Starting,
 )
 
@@ -33,6 +34,7 @@ START: list[Fact] = [
     LoadProgressed("brain", "reading", 0.2, 0.4, 1.6),
     LoadProgressed("brain", "reading", 0.6, 1.2, 0.8),
     ModelStateChanged("brain", "loading", "ready", "loaded"),
+    Started(1.2),
     Listening(URL, 1.25),
 ]
 
@@ -62,20 +64,42 @@ def test_scripts_get_a_json_object_a_line(capsys: pytest.CaptureFixture[str]) ->
         for fact in [*START, LoaderChanged("down")]:
             view(fact)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {line["event"] for line in lines} == {"starting", "loader", "load_progress", "model_state", "listening"}
+    kinds = {"starting", "loader", "load_progress", "model_state", "started", "listening"}
+    assert {line["event"] for line in lines} == kinds
     assert lines[-1] == {"event": "listening", "url": URL, "seconds": 1.25}
+
+
+def test_scripts_get_the_whole_start_when_the_port_opens_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the port open the events go on until the model is there, a percent of its load at most once."""
+    progress: list[Fact] = [LoadProgressed("brain", "reading", step / 10_000, 0.0) for step in range(10_000)]
+    ready = ModelStateChanged("brain", "loading", "ready", "loaded")
+    with JsonView(lambda _url: None) as view:
+        for fact in [Listening(URL, 0.1), Starting("model", "brain"), Started(0.5), *progress, ready, START[-1]]:
+            view(fact)
+    shown = capsys.readouterr().out
+    assert json.loads(shown.splitlines()[-1])["new"] == "ready"
+    assert len(shown) < 65_536  # what a pipe holds when nobody reads it
 
 
 def test_a_terminal_shows_bars_until_the_model_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     """With an open port and a model on its way the bars go on; the promised line is the last in any case."""
-    view = LiveView(lambda _url: None)
-    with view:
-        for fact in [*START[:5], START[-1]]:
+    over = []
+    with LiveView(lambda _url: None) as view:
+        for fact in [START[-1], *START[:2], Starting("model", "brain"), START[-2], *START[4:7], START[7]]:
             view(fact)
-        was_over = view._is_over
-        view(START[-2])
-    assert not was_over
+            over.append(view._is_over)
+    assert over == [False] * 8 + [True]
     assert capsys.readouterr().out.rstrip().splitlines()[-1] == f"Batuta is listening on {URL}"
+
+
+def test_a_model_that_is_still_warm_needs_no_load() -> None:
+    """A default model found in memory after a restart is ready at once, and the start is over."""
+    state = StartState()
+    warm = ModelStateChanged("brain", "absent", "ready", "seen to be resident")
+    for fact in (Listening(URL, 0.1), Starting("catalog", "looking"), warm, Starting("model", "brain"), Started(0.4)):
+        state.apply(fact)
+    assert state.is_over
+    assert {row.mark for row in state.rows.values()} == {"+"}
 
 
 def test_a_reader_that_left_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +128,7 @@ def test_models_nobody_asked_for_are_no_part_of_the_start() -> None:
     state = StartState()
     assert state.apply(ModelStateChanged("remote", "absent", "ready", "seen")) is None
     assert state.apply(ModelStateChanged("brain", "loading", "failed", "x", "corrupt_file", "bad magic")) is not None
-    assert not state.is_loading
+    assert [row.mark for row in state.rows.values()] == ["!"]
 
 
 def test_the_view_suits_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:

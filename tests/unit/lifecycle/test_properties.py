@@ -227,6 +227,7 @@ World.TestCase.settings = settings(
     stateful_step_count=50,
     deadline=None,
     database=None,
+    derandomize="BATUTA_LIFECYCLE_RUNS" not in os.environ,  # a long run takes its seed from the command line
     suppress_health_check=list(HealthCheck),
 )
 TestWorld = World.TestCase

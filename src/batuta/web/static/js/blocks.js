@@ -12,7 +12,7 @@ export class Blocks {
   #fence = null;
   #isList = false;
   #isAfterBlank = false;
-  needsWhole = false;
+  #needsWhole = false;
 
   /** Add text; return the blocks it finished. */
   push(text) {
@@ -29,6 +29,11 @@ export class Blocks {
   /** The block still being written. */
   get open() {
     return this.#open + this.#line;
+  }
+
+  /** The blocks are only right when rendered together, because one explains another. */
+  get needsWhole() {
+    return this.#needsWhole || NEEDS_WHOLE.test(this.open);
   }
 
   /** The code of a fence that is still open at the top level, or null. */
@@ -82,7 +87,7 @@ export class Blocks {
 
   #finish(done) {
     if (!this.#open) return;
-    if (NEEDS_WHOLE.test(this.#open)) this.needsWhole = true;
+    if (NEEDS_WHOLE.test(this.#open)) this.#needsWhole = true;
     done.push(this.#open);
     this.#open = "";
     this.#isList = false;

@@ -9,7 +9,7 @@ const marked = new Marked({
   gfm: true,
   renderer: {
     heading({ tokens, depth }) {
-      const level = Math.min(6, depth + 2); // the page has its own first and second headings
+      const level = Math.min(6, depth + 1); // the page has its own first heading
       return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
     },
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),

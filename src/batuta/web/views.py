@@ -1,0 +1,174 @@
+"""What the API says of models and memory: catalog and lifecycle joined into plain JSON values. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from batuta.catalog.entities import ModelSpec
+from batuta.catalog.records import Learned, ProviderState
+from batuta.lifecycle.residency import LoadPlan, ResidencyView, Snapshot
+from batuta.lifecycle.states import ModelState
+from batuta.web.services import Services
+
+View = dict[str, Any]
+_IN_MEMORY = {ModelState.READY, ModelState.DRAINING}
+_OUT_OF_USE = {ModelState.FAILED, ModelState.DISABLED}
+
+
+def model_views(services: Services) -> list[View]:
+    """Return every model as `GET /manage/models` shows it, by id."""
+    snapshot = services.runner.snapshot()
+    specs = services.catalog.specs()
+    return [_view(services, specs[model_id], snapshot) for model_id in sorted(specs)]
+
+
+def model_view(services: Services, spec: ModelSpec) -> View:
+    """Return one model as `GET /manage/models` shows it."""
+    return _view(services, spec, services.runner.snapshot())
+
+
+def _view(services: Services, spec: ModelSpec, snapshot: Snapshot) -> View:
+    residency = snapshot.models.get(spec.id)
+    plan = services.runner.plan_load(spec.id) if residency else None
+    return compose(
+        spec,
+        residency,
+        plan,
+        provider=services.catalog.provider(spec.provider_id),
+        learned=services.catalog.learned(spec.id),
+        wall_offset=services.clock.wall() - snapshot.now,
+    )
+
+
+def compose(
+    spec: ModelSpec,
+    residency: ResidencyView | None,
+    plan: LoadPlan | None,
+    *,
+    provider: ProviderState | None,
+    learned: Learned,
+    wall_offset: float,
+) -> View:
+    """Return the view of one model. Pure.
+
+    Args:
+        spec: what it is.
+        residency: where it stands; None for one that the lifecycle does not know (its file is gone).
+        plan: whether it would fit; None like `residency`.
+        provider: who serves it.
+        learned: what earlier runs saw of its loads.
+        wall_offset: wall seconds at monotonic zero.
+    """
+    state = residency.state if residency else ModelState.ABSENT
+    cause, error = _error(spec, residency, provider)
+    is_active = spec.enabled and spec.is_present and state not in _OUT_OF_USE
+    view = {
+        "id": spec.id,
+        "model_id": spec.address,
+        "name": spec.name,
+        "provider": spec.provider_id,
+        "is_local": spec.is_local,
+        "is_external": not spec.is_local,
+        "is_loaded": state in _IN_MEMORY,
+        "is_loading": state is ModelState.LOADING,
+        "is_active": is_active,
+        "is_present": spec.is_present,
+        "enabled": spec.enabled,
+        "state": state.value,
+        "error": error,
+        "cause": cause,
+        "roles": sorted(spec.roles),
+        "pinned": spec.pinned,
+        "ttl_s": spec.ttl_s,
+        "context_length": spec.context_length,
+        "capabilities": sorted(spec.capabilities),
+        "memory_bytes": {
+            "needed": plan.need if plan else spec.need_bytes if spec.is_loadable else 0,
+            "held": residency.reserved if residency else 0,
+        },
+        "fits": fits_text(plan) if plan else None,
+        "evict": list(plan.evict) if plan else [],
+    }
+    return view | _course(residency, learned, wall_offset)
+
+
+def _course(residency: ResidencyView | None, learned: Learned, wall_offset: float) -> View:
+    """Return what changes while a model is loaded and used; times are wall seconds."""
+    r = residency
+    is_under_way = r is not None and (r.stage is not None or r.state is ModelState.LOADING)
+    return {
+        "progress": r.progress if r else None,
+        "stage": r.stage if r else None,
+        "elapsed_s": round(r.elapsed_s, 2) if r and is_under_way else None,
+        "remaining_s": round(r.remaining_s, 2) if r and r.remaining_s is not None else None,
+        "last_used": round(r.last_used + wall_offset, 3) if r and r.last_used is not None else None,
+        "load_seconds": (r.load_seconds if r else None) or learned.typical_load_s,
+        "loads": r.loads if r else 0,
+        "failures": r.failures if r else 0,
+        "retry_at": round(r.retry_at + wall_offset, 3) if r and r.retry_at is not None else None,
+        "in_flight": r.in_flight if r else 0,
+        "waiting": r.waiting if r else 0,
+        "queue_position": r.queue_position if r else None,
+    }
+
+
+def _error(
+    spec: ModelSpec, residency: ResidencyView | None, provider: ProviderState | None
+) -> tuple[str | None, str | None]:
+    """Return why a model cannot answer: the word for scripts, the sentence for people.
+
+    1. What the lifecycle says of it. 2. It is not there any more. 3. Its provider cannot be reached.
+    """
+    if residency is not None and (residency.cause or residency.message):  # 1
+        return (residency.cause.value if residency.cause else None), residency.message or None
+    if not spec.is_present:  # 2
+        what = "its file is gone" if spec.is_loadable else f"{spec.provider_id} does not offer it any more"
+        return "not_installed", what
+    if provider is not None and provider.is_online is False:  # 3
+        return "engine_offline", provider.message
+    return None, None
+
+
+def fits_text(plan: LoadPlan) -> str:
+    """Return `now`, `after evicting a, b`, `after others leave` (nothing can be evicted yet) or `never`."""
+    if plan.fits != "after_evicting":
+        return plan.fits
+    return f"after evicting {', '.join(plan.evict)}" if plan.evict else "after others leave"
+
+
+def plan_view(plan: LoadPlan) -> View:
+    """Return the answer to `POST /manage/plan`. Bytes and seconds."""
+    return {
+        "model": plan.model,
+        "fits": fits_text(plan),
+        "verdict": plan.fits,
+        "evict": list(plan.evict),
+        "need": plan.need,
+        "free": plan.free,
+        "budget": plan.budget,
+        "seconds": plan.seconds,
+        "reason": plan.reason,
+    }
+
+
+def memory_view(services: Services) -> list[View]:
+    """Return the devices: budget, what is reserved, and by which model. Bytes."""
+    specs = services.catalog.specs()
+    devices = services.runner.snapshot().devices.values()
+    return [
+        {
+            "id": device.id,
+            "name": "RAM" if device.id == "host" else device.id,
+            "budget": device.budget,
+            "reserved": device.reserved,
+            "free": max(device.budget - device.reserved, 0),
+            "segments": [_segment(model, size, specs) for model, size in sorted(device.held.items())],
+        }
+        for device in devices
+    ]
+
+
+def _segment(model: str, size: int, specs: Mapping[str, ModelSpec]) -> View:
+    spec = specs.get(model)
+    return {"model": model, "name": spec.name if spec else model, "bytes": size}

@@ -1,0 +1,286 @@
+"""One request, from call to bytes: ready at once, loaded first, fallen back, refused, broken, abandoned."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+
+from batuta.errors import (
+    BadRequest,
+    Cause,
+    KeyInvalid,
+    ModelFailed,
+    ModelLoading,
+    QueueFull,
+    StreamBroken,
+    UpstreamFailed,
+    UpstreamRejected,
+    UpstreamUnreachable,
+)
+from batuta.gateway.call import ENDPOINTS, read_call
+from batuta.lifecycle.states import ModelState
+from batuta.observe.events import RequestEnded
+from tests.unit.gateway.stage import Answer, stage
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("passes_through", [False, True])
+async def test_a_cold_model_is_loaded_and_then_answers(stream: bool, passes_through: bool) -> None:
+    """The same words, whether bytes pass through or deltas are encoded, streamed or not."""
+    async with stage("pair", passes_through=passes_through) as s:
+        answer = await s.play(s.call("brain", "one two", stream=stream))
+        assert "one two" in answer.text or "two" in answer.text
+        assert answer.head is not None
+        assert (answer.head.model, answer.head.fallback) == ("brain", ())
+        assert s.engine.loads["brain"] == 1
+        (ended,) = s.told(RequestEnded)
+        assert (ended.model, ended.status, ended.wait_s) == ("brain", 200, 4.0)
+        assert ended.completion_tokens
+
+
+async def test_an_external_model_is_ready_at_once() -> None:
+    """No load, no memory, no wait."""
+    async with stage("api") as s:
+        answer = await s.play(s.call("api/far"), seconds=0)
+        assert answer.text
+
+
+async def test_a_loaded_model_is_used_at_once_and_not_loaded_again() -> None:
+    """The second answer costs no load."""
+    async with stage() as s:
+        await s.play(s.call("brain"))
+        await s.play(s.call("brain"), seconds=0)
+        assert s.engine.loads["brain"] == 1
+
+
+async def test_brain_and_executor_take_turns_on_one_device() -> None:
+    """13 GB and 9 GB on 16 GB: each is unloaded for the other, and never both are held."""
+    async with stage() as s:
+        for model in ("brain", "coder", "brain"):
+            assert (await s.play(s.call(model))).head is not None
+        assert s.engine.log == [
+            "load brain", "loaded brain", "unloaded brain",
+            "load coder", "loaded coder", "unloaded coder",
+            "load brain", "loaded brain",
+        ]  # fmt: skip
+
+
+async def test_a_virtual_name_falls_back_and_says_from_whom_and_why() -> None:
+    """`executor` is a wish for an answer; the head tells who gave it."""
+    async with stage("pair", "api") as s:
+        s.engine.fail_load("coder", Cause.CORRUPT_FILE)
+        answer = await s.play(s.call("executor"))
+        assert answer.head is not None
+        assert (answer.head.model, answer.head.fallback) == ("api/far", ("coder, corrupt_file",))
+
+
+async def test_auto_falls_back_to_the_external_api_first() -> None:
+    """The priority: external, loaded, loadable."""
+    async with stage("pair", "api") as s:
+        s.engine.fail_load("brain", Cause.OUT_OF_MEMORY)
+        answer = await s.play(s.call("auto"))
+        assert answer.head is not None
+        assert answer.head.model == "api/far"
+        assert answer.head.fallback == ("brain, out_of_memory",)
+
+
+async def test_a_named_model_that_fails_is_refused_with_a_suggestion() -> None:
+    """Who names a model is told who could answer instead, and gets no other behind his back."""
+    async with stage("pair", "api") as s:
+        s.engine.fail_load("coder", Cause.NOT_INSTALLED)
+        with pytest.raises(ModelFailed) as caught:
+            await s.play(s.call("coder"))
+        assert caught.value.suggestion == "api/far"
+        assert caught.value.cause is Cause.NOT_INSTALLED
+
+
+async def test_a_caller_may_allow_others_for_a_named_model() -> None:
+    """By a word in the request."""
+    async with stage("pair", "api") as s:
+        s.engine.fail_load("coder", Cause.NOT_INSTALLED)
+        answer = await s.play(s.call("coder", allow_fallback=True))
+        assert answer.head is not None
+        assert answer.head.model == "api/far"
+
+
+async def test_a_bad_key_ejects_the_api_and_the_next_candidate_answers() -> None:
+    """401: not asked again at once."""
+    async with stage("pair", "api") as s:
+        s.api.fail_chat("api/far", KeyInvalid("401"))
+        answer = await s.play(s.call("api/far", allow_fallback=True), seconds=10)
+        assert answer.head is not None
+        assert answer.head.model in {"brain", "coder"}
+        assert s.lifecycle.residencies["api/far"].state is ModelState.FAILED
+
+
+async def test_a_callers_error_is_passed_on_and_nobody_else_is_tried() -> None:
+    """No fallback, no ejection."""
+    async with stage("pair", "api") as s:
+        s.api.fail_chat("api/far", UpstreamRejected("no such field", upstream_status=422))
+        with pytest.raises(UpstreamRejected) as caught:
+            await s.play(s.call("api/far", allow_fallback=True))
+        assert caught.value.status == 422
+        assert s.engine.loads.total() == 0
+        assert s.lifecycle.residencies["api/far"].bad_answers == 0
+
+
+async def test_a_local_model_that_died_before_its_first_delta_is_loaded_again_for_the_same_request() -> None:
+    """The caller does not notice a crash that cost nobody a word."""
+    async with stage() as s:
+        await s.play(s.call("brain"))
+        s.engine.fail_chat("brain", UpstreamUnreachable("connection reset"), times=1)
+        task = asyncio.get_running_loop().create_task(s.ask(s.call("brain")))
+        await s.clock.advance(10)
+        assert (await task).text
+
+
+@pytest.mark.parametrize("passes_through", [False, True])
+async def test_after_the_first_delta_a_crash_is_an_error_in_the_stream(passes_through: bool) -> None:
+    """Nothing restarts: the caller keeps what he has and is told."""
+    async with stage("pair", "api", passes_through=passes_through) as s:
+        await s.play(s.call("brain"))
+        s.engine.delta_s = 1.0
+        answer = Answer()
+        task = asyncio.get_running_loop().create_task(
+            s.ask(s.call("brain", "a b c d e f", stream=True, allow_fallback=True), answer)
+        )
+        await s.clock.advance(2.5)
+        assert answer.pieces
+        s.engine.vanish("brain")
+        await s.clock.advance(2)
+        with pytest.raises(StreamBroken):
+            await task
+
+
+async def test_everybody_failing_is_an_error_with_the_last_cause() -> None:
+    """A fast, clear end; no hang."""
+    async with stage("pair", "api") as s:
+        s.api.fail_chat("api/far", UpstreamFailed("500"))
+        s.engine.fail_load("brain", Cause.CRASH)
+        s.engine.fail_load("coder", Cause.CRASH)
+        with pytest.raises(ModelFailed):
+            await s.play(s.call("auto"))
+
+
+async def test_a_caller_who_leaves_while_the_model_loads_frees_his_place_and_the_load_goes_on() -> None:
+    """The load is Batuta's; the place in the queue was his."""
+    async with stage() as s:
+        task = asyncio.get_running_loop().create_task(s.ask(s.call("brain")))
+        await s.clock.advance(1)
+        task.cancel()
+        await s.clock.advance(10)
+        assert s.lifecycle.residencies["brain"].state is ModelState.READY
+        assert s.told(RequestEnded)[0].status == 499
+
+
+async def test_no_load_is_started_for_a_caller_who_has_left_the_queue() -> None:
+    """The waiting model is forgotten with its last waiter."""
+    async with stage() as s:
+        s.engine.delta_s = 30.0
+        busy = asyncio.get_running_loop().create_task(s.ask(s.call("brain", "one")))
+        await s.clock.advance(5)
+        waiting = asyncio.get_running_loop().create_task(s.ask(s.call("coder")))
+        await s.clock.advance(1)
+        waiting.cancel()
+        await s.clock.advance(200)
+        await busy
+        assert s.engine.loads["coder"] == 0
+
+
+@pytest.mark.parametrize("passes_through", [False, True])
+async def test_a_caller_who_leaves_mid_stream_stops_the_engine(passes_through: bool) -> None:
+    """The lease is freed and nobody generates for nobody."""
+    async with stage("pair", passes_through=passes_through) as s:
+        await s.play(s.call("brain"))
+        s.engine.delta_s = 1.0
+        task = asyncio.get_running_loop().create_task(s.ask(s.call("brain", "a b c d e f", stream=True)))
+        await s.clock.advance(2.5)
+        assert s.engine.in_flight["brain"] == 1
+        task.cancel()
+        await s.clock.advance(0)
+        assert s.engine.in_flight["brain"] == 0
+
+
+async def test_a_hundred_callers_of_a_cold_model_share_one_load() -> None:
+    """Single flight, whatever the engine would do."""
+    async with stage() as s:
+        tasks = [asyncio.get_running_loop().create_task(s.ask(s.call("brain"))) for _ in range(100)]
+        await s.clock.advance(60)
+        assert len({(await task).text for task in tasks}) == 1
+        assert s.engine.loads["brain"] == 1
+        assert s.engine.peak["brain"] <= 4
+
+
+async def test_the_deadline_ends_the_wait_and_says_how_long_to_come_back() -> None:
+    """A typed error, not a hang."""
+    async with stage() as s:
+        s.engine.load_s = 100.0
+        task = asyncio.get_running_loop().create_task(
+            s.ask(s.call("brain", deadline=s.clock.monotonic() + 30, allow_fallback=False))
+        )
+        await s.clock.advance(31)
+        with pytest.raises(ModelLoading) as caught:
+            await task
+        assert caught.value.retry_after_s is not None
+        await s.clock.advance(200)
+
+
+async def test_a_full_queue_refuses_at_once() -> None:
+    """With the time to come back."""
+    async with stage(limit=2) as s:
+        tasks = [asyncio.get_running_loop().create_task(s.ask(s.call("brain"))) for _ in range(2)]
+        await s.clock.advance(0)
+        with pytest.raises(QueueFull) as caught:
+            await s.ask(s.call("brain"))
+        assert caught.value.retry_after_s
+        await s.clock.advance(60)
+        for task in tasks:
+            await task
+
+
+async def test_embeddings_go_the_same_way() -> None:
+    """The same lease, another endpoint."""
+    async with stage("pair", passes_through=False) as s:
+        call = read_call(
+            b'{"model": "brain", "input": ["a", "b"]}',
+            ENDPOINTS["/v1/embeddings"],
+            request_id="r",
+            deadline=s.clock.monotonic() + 100,
+        )
+        answer = await s.play(call)
+        assert len(orjson.loads(answer.body)["data"]) == 2
+
+
+async def test_text_completions_of_an_engine_without_them_are_refused_in_words() -> None:
+    """Nothing is made up."""
+    async with stage("pair", passes_through=False) as s:
+        call = read_call(
+            b'{"model": "brain", "prompt": "a"}',
+            ENDPOINTS["/v1/completions"],
+            request_id="r",
+            deadline=s.clock.monotonic() + 100,
+        )
+        with pytest.raises(BadRequest):
+            await s.play(call)
+
+
+async def test_a_load_that_hangs_is_aborted_and_its_memory_comes_back() -> None:
+    """180 s; then the engine is told to stop, and the next request may try again after the rest."""
+    async with stage() as s:
+        s.engine.load_s = 1000.0
+        with pytest.raises(ModelFailed) as caught:
+            await s.play(s.call("brain", deadline=s.clock.monotonic() + 500, allow_fallback=False), seconds=200)
+        assert caught.value.cause is Cause.TIMEOUT
+        assert s.lifecycle.ledgers["host"].reserved == 0
+        assert s.engine.log[-1] == "load brain"
+
+
+async def test_what_the_engine_already_holds_is_used_with_no_load() -> None:
+    """A new gateway over an old loader."""
+    async with stage() as s:
+        s.engine.appear(s.specs["brain"])
+        await s.runner.observe()
+        await s.play(s.call("brain"), seconds=0)
+        assert s.engine.loads["brain"] == 0
