@@ -7,7 +7,6 @@ are. With `ordered`, the port opens last.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -19,15 +18,19 @@ from dataclasses import dataclass, replace
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 
+from batuta import __version__
 from batuta.catalog.entities import ModelSpec, Provider, Role
+from batuta.catalog.files import reader
 from batuta.catalog.service import Catalog, Change
+from batuta.catalog.store import Store
 from batuta.clock import Clock, SystemClock
 from batuta.engines import registry
 from batuta.engines.base import Engine, ReportedModel
 from batuta.engines.local_worker import LocalWorker
 from batuta.engines.transport import Transport
-from batuta.errors import AddressInUse, AlreadyRunning, BadSettings, BatutaError
+from batuta.errors import BadSettings, BatutaError
 from batuta.gateway.admission import Admission
 from batuta.gateway.serve import Gateway
 from batuta.installation import listening_socket, make_folders, only_one, process_started, remove_record, write_record
@@ -35,7 +38,8 @@ from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.queueing import BoundedWait
 from batuta.lifecycle.runner import Runner
-from batuta.loader.memory import HOST, Device, devices
+from batuta.loader.gguf import inspect
+from batuta.loader.memory import HOST, Device, devices, estimate
 from batuta.loader.supervisor import LoaderSupervisor
 from batuta.observe.bus import Bus
 from batuta.observe.events import Fact, Listening, Starting
@@ -44,7 +48,11 @@ from batuta.settings import Settings
 from batuta.tasks import Tasks
 from batuta.vault.secret import Secret
 from batuta.web.auth import Auth, bind_problem
+from batuta.web.dispatch import Dispatcher
+from batuta.web.edge import Edge
+from batuta.web.errors import install_error_handlers
 from batuta.web.protocol import server_config
+from batuta.web.routes import events, health, manage, openai, pages
 from batuta.web.services import Services
 
 log = logging.getLogger("batuta.app")
@@ -308,7 +316,7 @@ def build_dispatcher(services: Services) -> Dispatcher:
         openapi_url="/openapi.json",
     )
     install_error_handlers(api)
-    for module in (manage, events, openai_models, pages):
+    for module in (manage, events, openai, pages):
         api.include_router(module.router(services))
     raw = {**openai.raw_routes(services), **health.raw_routes(services)}
     return Dispatcher(Edge(services.settings, services.auth), raw, api)

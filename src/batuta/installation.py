@@ -20,7 +20,6 @@ RECORD_FILE = "gateway.json"
 BACKLOG = 2048
 
 
-
 def make_folders(settings: Settings) -> None:
     """Make the data folder and what belongs in it, for its owner only. Raises BadSettings."""
     try:

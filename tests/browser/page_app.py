@@ -93,8 +93,8 @@ async def slow() -> AsyncIterator[bytes]:
     yield note(stage="warming", model="devstral-small", elapsed_s=1.2)
     await asyncio.sleep(0.1)
     yield note(model=ANSWERING, route="auto: code -> executor", fallback=["devstral-small, out_of_memory"])
-    async for piece in write(ANSWER):
-        yield piece
+    async for event in write(ANSWER):
+        yield event
 
 
 async def forever() -> AsyncIterator[bytes]:
@@ -117,8 +117,8 @@ async def thinking() -> AsyncIterator[bytes]:
     for piece in words_of("The user asks about batons. A short answer is best; three points, one table."):
         yield delta(reasoning_content=piece)
         await asyncio.sleep(0.005)
-    async for piece in write("Because the *beat* is shared."):
-        yield piece
+    async for event in write("Because the *beat* is shared."):
+        yield event
 
 
 SCRIPTS: dict[str, Callable[[], AsyncIterator[bytes]]] = {
@@ -169,11 +169,13 @@ class PageApp:
 
     async def alternative(self, model_id: str) -> Response:
         """Name the model that could answer instead."""
-        return JSONResponse({"model": model_id, "alternative": ANSWERING, "why": "already loaded"})
+        return JSONResponse({"model": ANSWERING, "reason": f"{model_id} is not ready, this one is"})
 
     async def manage(self, request: Request, path: str) -> Response:
         """Note what was asked, and load at once what is to be loaded."""
         self.calls.append((request.method, path, await request.json()))
+        if path == "providers":
+            return JSONResponse({"id": "my-server", "is_online": True, "message": ""}, status_code=201)
         return JSONResponse({}, status_code=202)
 
     async def scene(self, name: str) -> Response:

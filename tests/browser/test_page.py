@@ -74,7 +74,8 @@ def test_text_is_the_same_however_it_was_cut(visitor: Visitor) -> None:
                     const stream = new MarkdownStream(box);
                     for (let at = 0; at < text.length; at += size) stream.push(text.slice(at, at + size));
                     stream.finish();
-                    if (String(outline(box)) !== String(outline(whole))) wrong.push([text, size, outline(box), outline(whole)]);
+                    const [made, meant] = [outline(box), outline(whole)];
+                    if (String(made) !== String(meant)) wrong.push([text, size, made, meant]);
                 }
             }
             return wrong;

@@ -19,13 +19,18 @@ WHILE_CLEANING = (
 )
 WHAT_IS_WRONG = """() => {
     const wrong = [];
+    const allowed = new Set((
+        'div span p br hr h2 h3 h4 h5 h6 strong b em i del s sub sup mark kbd blockquote ul ol li dl dt dd a img ' +
+        'details summary table thead tbody tr th td caption figure figcaption pre code button svg use'
+    ).split(' '));
     const inside = document.querySelector('#conversation');
     for (const element of inside.querySelectorAll('.text *')) {
         const name = element.nodeName.toLowerCase();
-        if (/^(script|style|iframe|object|embed|link|meta|base|form|input|select|textarea|video|audio|source|picture|template|math)$/.test(name)) wrong.push('element ' + name);
+        if (!allowed.has(name)) wrong.push('element ' + name);
         for (const { name: key, value } of element.attributes) {
-            if (/^on|^style$|^id$|^name$|^srcset$|^hx-|^data-hx/.test(key)) wrong.push(`${name} ${key}`);
-            if (key === 'href' && name === 'a' && !/^(https?|mailto):/i.test(element.protocol)) wrong.push('link ' + value);
+            if (/^on|^style$|^id$|^name$|^srcset$|^hx-|^data-/.test(key)) wrong.push(`${name} ${key}`);
+            const isWeb = /^(https?|mailto):/i.test(element.protocol);
+            if (key === 'href' && name === 'a' && !isWeb) wrong.push('link ' + value);
             if (key === 'src' && !/^data:image\\/(png|jpeg|gif|webp);/.test(value)) wrong.push('source ' + value);
         }
         if (name === 'a' && element.rel !== 'noopener noreferrer') wrong.push('rel of ' + element.href);
@@ -84,13 +89,15 @@ def test_remote_image_is_a_link_and_an_embedded_one_an_image(visitor: Visitor) -
     """An image of another host would tell it what was said; it is offered as a link. Data in the answer is shown."""
     page = visitor.open()
     shown = page.evaluate(
-        """async () => {
+        """async (dot) => {
             const address = document.querySelector('script[type=module]').src;
             const { render } = await import(new URL('markdown.js', address));
             const box = document.createElement('div');
-            box.append(render('![cat](https://evil.example/cat.png) ![dot](data:image/gif;base64,R0lGODlhAQABAAAAACw=)'));
-            return [box.querySelectorAll('img').length, box.querySelector('a').textContent, box.querySelector('a').href];
-        }"""
+            box.append(render('![cat](https://evil.example/cat.png) ' + dot));
+            const link = box.querySelector('a');
+            return [box.querySelectorAll('img').length, link.textContent, link.href];
+        }""",
+        "![dot](data:image/gif;base64,R0lGODlhAQABAAAAACw=)",
     )
     assert shown == [1, "cat (image, not loaded)", "https://evil.example/cat.png"]
     assert visitor.foreign == []

@@ -13,7 +13,7 @@ from batuta.settings import AuthSettings
 from batuta.web.auth import Identity
 from batuta.web.disconnect import Receive, cancel_on_disconnect, read_body
 from batuta.web.session import Send
-from tests.faults.web_app import Running, dispatcher_of, hang_up, serving, settings_of
+from tests.faults.web_app import Running, dispatcher_of, hang_up, run_in_production_loop, serving, settings_of
 
 HOST = b"Host: localhost\r\n"
 POST = (
@@ -192,3 +192,14 @@ async def test_a_stopping_server_leaves_no_traceback(request_line: bytes, caplog
         assert len(server.guard) == (1 if request_line.startswith(b"POST") else 0)
         await hang_up(writer)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("leave", [leave_by_closing, leave_by_reset, leave_by_half_closing])
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_loop_of_production_notices_too(
+    phase: str, leave: Callable[[asyncio.StreamWriter], Coroutine[Any, Any, None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Uvloop tells of a lost connection in its own order."""
+    run_in_production_loop(
+        test_what_a_request_holds_is_released_when_its_client_leaves(phase=phase, leave=leave, caplog=caplog)
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from batuta.settings import EdgeSettings
 from batuta.web.auth import Identity
 from batuta.web.disconnect import Receive
 from batuta.web.session import Send
-from tests.faults.web_app import Running, dispatcher_of, hang_up, reply, serving, settings_of
+from tests.faults.web_app import Running, dispatcher_of, hang_up, reply, run_in_production_loop, serving, settings_of
 
 HOST = b"Host: localhost\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -347,3 +347,20 @@ async def test_a_reader_that_takes_nothing_pauses_the_sender_and_is_cut() -> Non
         assert len(server.guard) == 0
         sock.close()
     assert most_buffered <= 65536
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        test_a_body_after_an_unwanted_upgrade_arrives,
+        test_a_declared_body_over_the_cap_is_refused_unread,
+        test_a_connection_that_says_nothing_is_closed,
+        test_a_head_that_drips_is_refused,
+        test_a_body_that_drips_is_refused,
+        test_silent_connections_do_not_shut_out_a_client_with_a_request,
+        test_a_reader_that_takes_nothing_pauses_the_sender_and_is_cut,
+    ],
+)
+def test_the_loop_of_production_does_the_same(play: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Uvloop's transports buffer, close and abort in their own way; the promises hold there too."""
+    run_in_production_loop(play())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, MutableMapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,15 @@ def dispatcher_of(
     settings = settings or settings_of()
     auth = Auth(settings, clock=rest.pop("clock", None) or SystemClock())
     return Dispatcher(Edge(settings, auth), RAW if raw is None else raw, small_app(), **rest)
+
+
+def run_in_production_loop(play: Coroutine[Any, Any, None]) -> None:
+    """Run a test on the event loop that serves in production: uvloop where it is installed."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with suppress(ImportError):
+        from uvloop import new_event_loop as factory
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(play)
 
 
 class Running:

@@ -17,7 +17,7 @@ from batuta.cli.terminal import duration, print_json
 app = typer.Typer(add_completion=False)
 Model = Annotated[str, typer.Argument(help="Id of the model, as `batuta models` lists it.", show_default=False)]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return at once; the load goes on.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for it.", min=0)]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for it.", min=1, max=3600)]
 
 
 @app.command()

@@ -41,7 +41,7 @@ def gather(client: GatewayClient) -> dict[str, Any]:
     models = listed(client.get("/manage/models"), "models")
     loader = health.get("loader")
     return {
-        "gateway": {"url": client.url, "status": health.get("status", "unknown")},
+        "gateway": {"url": client.url, "status": health.get("status", "unknown"), "reason": health.get("reason")},
         "loader": loader if isinstance(loader, dict) else {"state": loader},
         "default_model": default_model(health, models),
         "in_memory": [model.get("id") for model in resident(models)],
@@ -62,7 +62,8 @@ def default_model(health: Mapping[str, Any], models: list[dict[str, Any]]) -> di
 def lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the report as name and value, for a person."""
     gateway, loader, default = report["gateway"], report["loader"], report["default_model"]
-    who = f"{gateway['status']}, {gateway['url']}"
+    why = f" ({gateway['reason']})" if gateway["reason"] and gateway["status"] != "healthy" else ""
+    who = f"{gateway['status']}{why}, {gateway['url']}"
     if "pid" in gateway:
         who = f"{who}, pid {gateway['pid']}, up {duration(gateway['up_s'])}"
     said = ", ".join(f"{word}" for word in (loader.get("state"), _pid(loader), loader.get("message")) if word)

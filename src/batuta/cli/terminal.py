@@ -29,9 +29,11 @@ def console(stream: TextIO | None = None) -> Console:
     return Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False)
 
 
-def gigabytes(count: float | None) -> str:
-    """Return bytes as GB with one decimal; `-` when unknown."""
-    return "-" if count is None else f"{count / 1e9:.1f} GB"
+def memory_text(count: float | None) -> str:
+    """Return bytes as GB with one decimal, as MB below a tenth of one; `-` when unknown."""
+    if count is None:
+        return "-"
+    return f"{count / 1e6:.0f} MB" if 0 < count < 1e8 else f"{count / 1e9:.1f} GB"
 
 
 def duration(seconds: float | None) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from batuta.cli.terminal import duration, gigabytes
+from batuta.cli.terminal import duration, memory_text
 from batuta.errors import ModelNotFound
 
 Model = Mapping[str, Any]
@@ -58,13 +58,13 @@ def until(model: Model, now: float) -> str:
 
 
 def resident(models: Sequence[Model]) -> list[Model]:
-    """Return the models that hold memory here, the largest first."""
-    here = [model for model in models if model.get("is_local", True) and (_holds(model) or model.get("is_loading"))]
-    return sorted(here, key=lambda model: -(size_of(model, "held") or size_of(model) or 0))
+    """Return the models that hold memory here, or are about to, the largest first."""
+    here = [model for model in models if model.get("is_local", True) and (_held(model) or model.get("is_loading"))]
+    return sorted(here, key=lambda model: -(_held(model) or size_of(model) or 0))
 
 
-def _holds(model: Model) -> bool:
-    return model.get("state") in {"ready", "draining", "unloading", "asleep"} and bool(model.get("is_loaded", True))
+def _held(model: Model) -> float | None:
+    return size_of(model, "held")
 
 
 def ps_row(model: Model) -> list[str]:
@@ -72,7 +72,7 @@ def ps_row(model: Model) -> list[str]:
     return [
         str(model.get("id", "-")),
         state(model),
-        gigabytes(size_of(model, "held") or size_of(model)),
+        memory_text(_held(model) or size_of(model)),
         str(model.get("in_flight", 0)),
         str(model.get("waiting", 0)),
         until(model, time.time()),
@@ -85,7 +85,7 @@ def models_row(model: Model) -> list[str]:
     return [
         str(model.get("id", "-")),
         state(model),
-        gigabytes(size_of(model)) if model.get("is_local", True) else "-",
+        memory_text(size_of(model)) if model.get("is_local", True) else "-",
         fits(model) if model.get("is_local", True) else "-",
         str(model.get("provider") or "-"),
         ", ".join(notes),
@@ -98,7 +98,7 @@ def device_text(device: Mapping[str, Any]) -> str:
     reserved, budget = device.get("reserved"), device.get("budget")
     if not isinstance(reserved, int | float) or not isinstance(budget, int | float):
         return "-"
-    return f"{gigabytes(reserved)} of {gigabytes(budget)} reserved"
+    return f"{memory_text(reserved)} of {memory_text(budget)} reserved"
 
 
 def find_model(models: Sequence[Model], model_id: str) -> Model:

@@ -161,6 +161,10 @@ GoneListener = Callable[[str, str], None]
 """Called with (model id, reason) when a resident model is gone without having been unloaded by us."""
 
 
+LOST = "lost: "
+"""How a gone-notice begins when the model's loader, not the model, is to blame."""
+
+
 @runtime_checkable
 class LoadableEngine(Engine, Protocol):
     """An engine whose models Batuta loads and unloads. Remote APIs do not fake these."""

@@ -250,6 +250,7 @@ def from_exception(error: BaseException, *, where: str, model: str | None = None
 def broken(error: BatutaError, *, model: str | None = None) -> StreamBroken:
     """Return what an error is once a part of the answer is out: the true reason, under the name StreamBroken."""
     if isinstance(error, StreamBroken):
+        error.model = error.model or model
         return error
     return StreamBroken(
         error.message,

@@ -6,7 +6,8 @@ so the loader is never in the way of a token. Knows nothing of files, processes 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from batuta.catalog.entities import ModelSpec
 from batuta.chat.types import ChatRequest, Delta
 from batuta.engines.base import (
+    LOST,
     EmbeddingResult,
     EngineHealth,
     EngineStatus,
@@ -28,12 +30,13 @@ from batuta.engines.base import (
 )
 from batuta.engines.openai_compat import OpenAIWire
 from batuta.engines.transport import Transport
-from batuta.errors import LoaderDown, UpstreamUnreachable
+from batuta.errors import Cause, LoaderDown, UpstreamUnreachable
 from batuta.loader.client import LoaderClient
 from batuta.settings import EngineSettings
 from batuta.vault.secret import Secret
 
 # Names in a model's options that the loader takes as they are.
+LOADER_PATIENCE_S = 10.0  # a restart takes 0.5 s of back-off and 0.3 s of start; a tenfold of that is a fault
 OPTIONS = ("gpu_layers", "threads", "embedding", "projector")
 
 
@@ -76,6 +79,7 @@ class LocalWorker:
     # --- in and out of memory ------------------------------------------------------------------------------------
 
     async def load(self, spec: ModelSpec, on_progress: ProgressListener) -> LoadReport:
+        await self._wait_for_loader()
         listeners = self._progress.setdefault(spec.id, [])
         listeners.append(on_progress)
         try:
@@ -90,6 +94,28 @@ class LocalWorker:
             seconds=float(record["seconds"]),
             was_resident=bool(record["was_resident"]),
         )
+
+    async def _wait_for_loader(self) -> None:
+        """Wait while a new loader is coming up: a load that is asked for in that moment is not to blame."""
+        if self._client.is_connected:
+            return
+        connected = asyncio.Event()
+
+        def heard(event: dict[str, Any]) -> None:
+            if event.get("event") == "connected":
+                connected.set()
+
+        self._client.listen(heard)
+        try:
+            async with asyncio.timeout(LOADER_PATIENCE_S):
+                await connected.wait()
+        except TimeoutError:
+            raise LoaderDown(
+                f"the loader was not up within {LOADER_PATIENCE_S:g} s; `batuta status` says why",
+                cause=Cause.ENGINE_OFFLINE,
+            ) from None
+        finally:
+            self._client.drop(heard)
 
     async def unload(self, spec: ModelSpec) -> None:
         self._places.pop(spec.id, None)
@@ -135,7 +161,7 @@ class LocalWorker:
         place = self._place(spec)
         return await self._wire.forward(place.base_url, place.key, spec, call)
 
-    async def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         place = self._place(spec)
         async with aclosing(
             self._wire.chat(place.base_url, place.key, spec, request, model=self.wire_name(spec))
@@ -195,7 +221,7 @@ class LocalWorker:
         elif kind == "lost":
             self._loading.clear()
             for model in list(self._places):
-                self._forget(model, f"the loader is gone: {event['reason']}")
+                self._forget(model, f"{LOST}{event['reason']}")
 
     def _note(self, record: dict[str, Any]) -> None:
         model = str(record["id"])

@@ -118,6 +118,12 @@ class OpenAIWire:
 
         A whole (not streamed) answer is read first, so that an error in a 200 is an error here too.
         """
+        try:
+            return await self._forward(base_url, key, spec, call)
+        except BatutaError as error:
+            raise named(error, spec.id) from None
+
+    async def _forward(self, base_url: str, key: Secret | None, spec: ModelSpec, call: RawCall) -> RawReply:
         headers = {name: value for name, value in call.headers.items() if name.lower() not in NOT_PASSED_ON}
         request = UpstreamRequest(
             "POST", f"{base_url}/{call.path}", headers | JSON_HEADERS, call.body, call.deadline, call.idle_s, key

@@ -13,7 +13,7 @@ from typing import Self
 
 from batuta.catalog.entities import ModelSpec
 from batuta.clock import Clock
-from batuta.engines.base import Engine, LoadableEngine, LoadProgress
+from batuta.engines.base import LOST, Engine, LoadableEngine, LoadProgress
 from batuta.errors import BatutaError, Cause, HostError, ModelNotFound
 from batuta.lifecycle import events as ev
 from batuta.lifecycle import views
@@ -35,7 +35,6 @@ from batuta.observe.bus import Bus
 from batuta.tasks import Tasks
 
 OBSERVE_EVERY_S = 5.0  # a model that vanished without a word is noticed by the next look at its engine
-LOST = "lost: "  # how an engine's gone-notice begins when its loader, not the model, is to blame
 
 
 class Lease:

@@ -16,6 +16,7 @@ from typing import Any
 
 from batuta.errors import BatutaError, Cause, ModelFailed
 from batuta.loader import faults, memory
+from batuta.loader.paths import log_name
 
 PROGRAM = "batuta.loader.engines.llamacpp"
 LARGEST_LOG = 1 << 20
@@ -232,9 +233,8 @@ class Child:
 
 def _log_file(log_dir: Path, model: str) -> Path:
     """Return the model's log, begun anew when the last one has grown large."""
-    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in model).lstrip(".")[:120] or "model"
     log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log = log_dir / f"{safe}.log"
+    log = log_dir / log_name(model)
     with suppress(FileNotFoundError):
         if log.stat().st_size > LARGEST_LOG:
             log.replace(log.with_suffix(".log.1"))

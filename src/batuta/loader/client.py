@@ -50,6 +50,10 @@ class LoaderClient:
         """Call `listener(event)` for each event from now on. It must be quick and must not raise."""
         self._listeners.append(listener)
 
+    def drop(self, listener: EventListener) -> None:
+        """Call `listener` no more."""
+        self._listeners.remove(listener)
+
     async def connect(self, address: control.Address, *, role: str = "client") -> dict[str, Any]:
         """Connect and say hello; return the loader's state.
 

@@ -14,7 +14,6 @@ import os
 import socket
 import struct
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,7 +157,8 @@ def socket_path(run_dir: Path) -> Path:
         return path
     digest = hashlib.sha256(os.fsencode(os.path.realpath(run_dir))).hexdigest()[:16]
     user = os.getuid() if hasattr(os, "getuid") else 0
-    return Path(tempfile.gettempdir()) / f"batuta-{user}-{digest}" / "loader.sock"
+    # Not what TMPDIR says: every process of this user must find the same, whatever its environment.
+    return Path("/tmp") / f"batuta-{user}-{digest}" / "loader.sock"  # noqa: S108  # 0700, owner checked
 
 
 def tcp_file(run_dir: Path) -> Path:

@@ -126,6 +126,12 @@ class Host:
         """Return all records, the one asked for last at the end."""
         return [record.to_json() for record in self._records.values()]
 
+    def observe(self) -> None:
+        """Look again at what each ready model holds: it grows with the conversations it has seen."""
+        for record in self._records.values():
+            if record.state == "ready":
+                record.memory_bytes = memory.resident_bytes(record.pid) or record.memory_bytes
+
     async def inspect(self, path: str) -> GGUFInfo:
         """Check a file without loading it. Raises BadModelFile."""
         return await asyncio.to_thread(gguf.inspect, path, self._roots)
@@ -214,8 +220,8 @@ class Host:
             await self._load_failed(record, error)
             return
         finally:
-            if not record.loaded.done():  # cancelled, or a bug: nobody may wait for ever
-                record.loaded.cancel()
+            if not record.loaded.done():  # the loader ends, or a bug: nobody may wait for ever
+                self._abandon(record)
         reason = await self._child_of(record).until_gone(every=self._heartbeat_s)
         self._records.pop(record.id, None)
         if record.is_wanted:
@@ -300,6 +306,13 @@ class Host:
         self._tell(record)
         record.loaded.set_exception(error)
         record.loaded.exception()  # seen: a load that nobody waits for may fail too
+
+    def _abandon(self, record: Record) -> None:
+        if record.child is not None:
+            record.child.kill()
+        record.state, record.error = "failed", "the loader failed while it loaded this model; its log says why"
+        record.loaded.set_exception(ModelFailed(record.error, model=record.id, cause=Cause.UNKNOWN))
+        record.loaded.exception()
 
     def _progressed(self, record: Record, stage: str, fraction: float | None) -> None:
         is_new_stage = stage != record.stage

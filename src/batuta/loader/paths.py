@@ -42,6 +42,12 @@ def known_roots(data_dir: Path, models_dirs: tuple[Path, ...], environ: Mapping[
     )
 
 
+def log_name(model: str) -> str:
+    """Return the name of the file a model's process logs to: the id, without what a path could be made of."""
+    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in model).lstrip(".")[:120] or "model"
+    return f"{safe}.log"
+
+
 def resolve(path: Path | str, roots: tuple[Path, ...]) -> Path:
     """Return the real path, links followed.
 

@@ -199,6 +199,7 @@ class ControlServer:
         return {}
 
     async def _status(self, _message: dict[str, Any]) -> dict[str, Any]:
+        self._host.observe()
         return self._state()
 
     async def _load(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -194,6 +194,20 @@ async def never_accepting() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
+@asynccontextmanager
+async def speaking_plainly() -> AsyncIterator[str]:
+    """Give the URL of a server that answers whatever comes in plain HTTP: wrong where TLS is due."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(http.answer(400, b"{}"))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+
+
 # --- nothing, or not HTTP ------------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ STATES: Final[Mapping[str, str]] = {
     "external": N_("external"),
     "failed": N_("failed"),
     "disabled": N_("disabled"),
-    "missing": N_("file is gone"),
+    "missing": N_("gone"),
 }
 STAGES: Final[Mapping[str, str]] = {
     "queued": N_("in the queue"),
@@ -145,10 +145,10 @@ def _order(row: ModelRow) -> tuple[int, str]:
 def model_row(view: View, words: Language, *, now: float) -> ModelRow:
     """Make one row from one model as `GET /manage/models` shows it."""
     status = status_of(view)
-    fraction, stage = view.get("progress"), view.get("stage")
+    fraction, stage = view.get("progress"), str(view.get("stage") or "")
     percent = None if fraction is None else max(0, min(100, int(fraction * 100)))
     is_external = bool(view.get("is_external"))
-    is_memory_ours = not is_external and view.get("fits") is not None
+    is_memory_ours = not is_external and any(_bytes(view))  # another program's models are its own to load
     return ModelRow(
         id=str(view["id"]),
         dom_id="m-" + hashlib.sha256(str(view["id"]).encode()).hexdigest()[:12],
@@ -173,15 +173,15 @@ def model_row(view: View, words: Language, *, now: float) -> ModelRow:
 
 
 def status_of(view: View) -> str:
-    """Choose the one word for a model: 1. failed or disabled, 2. external, 3. where it stands in memory."""
+    """Choose the one word for a model: 1. failed, disabled or gone, 2. external, 3. where it stands in memory."""
     state = str(view.get("state") or "absent")
     if state in {"failed", "disabled"}:  # 1
         return state
+    if state == "absent" and view.get("is_present") is False:
+        return "missing"
     if view.get("is_external"):  # 2
         return "external"
     if state == "absent":  # 3
-        if view.get("is_present") is False:
-            return "missing"
         return "queued" if view.get("waiting") else "disk"
     return state if state in STATES else "disk"
 
@@ -203,16 +203,11 @@ def _seconds_text(view: View, words: Language) -> str:
 
 def _bytes(view: View) -> tuple[int, int]:
     memory = view.get("memory_bytes") or {}
-    if isinstance(memory, Mapping):
-        return int(memory.get("needed") or 0), int(memory.get("held") or 0)
-    return int(memory), 0
+    return int(memory.get("needed") or 0), int(memory.get("held") or 0)
 
 
 def _fit(view: View) -> tuple[str, tuple[str, ...]]:
-    fits = view.get("fits")
-    if isinstance(fits, Mapping):
-        return str(fits.get("fits") or fits.get("when") or ""), tuple(fits.get("evict") or ())
-    return str(fits or ""), tuple(view.get("evict") or ())
+    return str(view.get("fits") or ""), tuple(view.get("evict") or ())
 
 
 def _hint(view: View, status: str, words: Language) -> str:
@@ -225,6 +220,8 @@ def _hint(view: View, status: str, words: Language) -> str:
             parts.append(words.say(N_("more than the memory budget")))
         elif evict:
             parts.append(words.say(N_("takes the place of %(models)s"), models=", ".join(evict)))
+        elif when == "after others leave":
+            parts.append(words.say(N_("has to wait for room")))
     elif status in {"ready", "draining", "unloading"} and (held or needed):
         parts.append(words.size(held or needed))
     if busy := view.get("in_flight"):
@@ -235,11 +232,7 @@ def _hint(view: View, status: str, words: Language) -> str:
 
 
 def _error_text(view: View, status: str, words: Language, *, now: float) -> str:
-    if status not in {"failed", "disabled"}:
-        return ""
-    error = view.get("error")
-    cause, message = (error.get("cause"), error.get("message")) if isinstance(error, Mapping) else (None, error)
-    cause = cause or view.get("cause")
+    cause, message = str(view.get("cause") or ""), view.get("error")
     parts = [words.say(CAUSES[cause])] if cause in CAUSES else []
     if message:
         parts.append(str(message))
@@ -253,14 +246,14 @@ HUES = 6  # colours of the memory bar in the style sheet
 
 def device_row(view: View, words: Language) -> DeviceRow:
     """Make one memory bar from one device of the memory view."""
-    budget = max(1, int(view.get("budget") or view.get("budget_bytes") or 0))
+    budget = max(1, int(view.get("budget") or 0))
     segments = []
     start = used = 0
     for index, part in enumerate(view.get("segments") or ()):
         count = int(part.get("bytes") or 0)
         used += count
         width = min(1000 - start, max(4, round(1000 * count / budget)))
-        name = str(part.get("name") or part.get("model") or part.get("model_id") or "")
+        name = str(part.get("name") or part.get("model") or "")
         segments.append(Segment(name=name, size=words.size(count), start=start, width=width, hue=index % HUES))
         start += width
     return DeviceRow(

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from batuta.cli import start as subject
 from batuta.cli.start_view import JsonView, LiveView, PlainView, StartState, choose_view
-from batuta.errors import BadSettings
+from batuta.errors import AddressInUse, AlreadyRunning, BadSettings
 from batuta.observe.events import (
     CatalogChanged,
     Fact,
@@ -182,3 +191,72 @@ def test_a_browser_needs_a_display() -> None:
     assert subject.has_display({"DISPLAY": ":0"})
     assert subject.has_display({"WAYLAND_DISPLAY": "wayland-0"})
     assert not subject.has_display({})
+
+
+def start_with(monkeypatch: pytest.MonkeyPatch, run: Callable[..., int]) -> list[Any]:
+    """Put `run` in the place of the whole gateway; return the list its settings go to."""
+    seen: list[Any] = []
+
+    def composed(settings: Any, **how: Any) -> int:
+        seen.append((settings, how))
+        return run()
+
+    monkeypatch.setitem(sys.modules, "batuta.app", SimpleNamespace(run=composed))
+    monkeypatch.setattr("batuta.observe.log.configure", lambda *_, **__: None)
+    return seen
+
+
+@pytest.mark.parametrize(("command", "keeps"), [("up", False), ("serve", True)])
+def test_up_takes_the_loader_with_it_and_serve_does_not(
+    batuta: Batuta, monkeypatch: pytest.MonkeyPatch, command: str, keeps: bool
+) -> None:
+    """The exit code is the gateway's."""
+    seen = start_with(monkeypatch, lambda: 0)
+    assert batuta(command).exit_code == 0
+    assert seen[0][1]["keep_loader"] is keeps
+
+
+def test_ctrl_c_is_no_failure(batuta: Batuta, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted at the keyboard or by SIGTERM, the exit code is 0, and SIGTERM means again what it meant."""
+
+    def terminated() -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return 1
+
+    before = signal.getsignal(signal.SIGTERM)
+    start_with(monkeypatch, terminated)
+    assert batuta("up").exit_code == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_taken_port_names_its_holder(batuta: Batuta, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says which program holds the port; code 1."""
+    with closing(socket.socket()) as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+
+        def refused() -> int:
+            raise AddressInUse("cannot listen")
+
+        start_with(monkeypatch, refused)
+        result = batuta("up", "--port", str(holder.getsockname()[1]))
+        as_json = batuta("up", "--json")
+    assert result.exit_code == 1
+    assert f"held by pid {os.getpid()}" in result.stderr
+    assert json.loads(as_json.stdout)["error"]["code"] == "address_in_use"
+
+
+def test_a_second_gateway_names_the_first(batuta: Batuta, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the error does not say who was first, the record does."""
+    run_dir = batuta.data_dir / "run"
+    run_dir.mkdir(parents=True)
+    record = {"pid": os.getpid(), "started": time.time(), "url": URL, "token": "t"}
+    (run_dir / "gateway.json").write_text(json.dumps(record), encoding="utf-8")
+
+    def refused() -> int:
+        raise AlreadyRunning("another is here")
+
+    start_with(monkeypatch, refused)
+    result = batuta("up")
+    assert result.exit_code == 1
+    assert f"pid {os.getpid()}, {URL}" in result.stderr

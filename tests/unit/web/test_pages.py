@@ -67,6 +67,7 @@ def test_status_has_one_meaning() -> None:
     assert status_of(external("a", "b")) == "external"
     assert status_of(view("a", waiting=2)) == "queued"
     assert status_of(view("a", is_present=False)) == "missing"
+    assert status_of(external("a", "b") | {"state": "absent", "is_present": False}) == "missing"
     assert status_of(view("a", "draining")) == "draining"
     assert status_of(view("a", "something new")) == "disk"
 
@@ -80,19 +81,30 @@ def test_loading_row_tells_stage_percent_and_seconds() -> None:
 
 
 def test_failed_row_tells_cause_message_and_next_try() -> None:
-    """A failure stays on screen with its reason, in both forms the API may give it."""
-    flat = view("a", "failed", cause="out_of_memory", error="9.1 GB needed", retry_at=WALL + 30)
-    nested = view("a", "failed", error={"cause": "out_of_memory", "message": "9.1 GB needed"}, retry_at=WALL + 30)
-    for model in (flat, nested):
-        assert model_row(model, ENGLISH, now=WALL).error == "out of memory · 9.1 GB needed · next try in 30 s"
+    """A failure stays on screen with its reason, and with the time of the next try if there is one."""
+    model = view("a", "failed", cause="out_of_memory", error="9.1 GB needed", retry_at=WALL + 30)
+    assert model_row(model, ENGLISH, now=WALL).error == "out of memory · 9.1 GB needed · next try in 30 s"
+    assert model_row(model, ENGLISH, now=WALL + 31).error == "out of memory · 9.1 GB needed"
+    offline = external("a", "b") | {"cause": "engine_offline", "error": "connection refused"}
+    assert model_row(offline, ENGLISH, now=WALL).error == "its server is offline · connection refused"
+
+
+def test_another_programs_models_are_not_ours_to_load() -> None:
+    """A model of Ollama says where it is and has no load or unload button: Batuta does not hold its memory."""
+    theirs = view("ollama/gemma", "ready", provider="ollama", memory_bytes={"needed": 0, "held": 0})
+    row = model_row(theirs, ENGLISH, now=WALL)
+    assert (row.can_load, row.can_unload) == (False, False)
+    assert "ready</span> · ollama" in page(FakeServices(models=[theirs]))
 
 
 def test_hint_tells_what_a_load_would_cost() -> None:
     """Before loading, a person sees the size, and who would have to go."""
     on_disk = view("a", memory_bytes={"needed": 9.1 * GB, "held": 0})
     assert model_row(on_disk, ENGLISH, now=WALL).hint == "needs 9.1 GB"
-    evicting = on_disk | {"fits": "after_evicting", "evict": ["b", "c"]}
+    evicting = on_disk | {"fits": "after evicting b, c", "evict": ["b", "c"]}
     assert model_row(evicting, ENGLISH, now=WALL).hint == "needs 9.1 GB · takes the place of b, c"
+    blocked = on_disk | {"fits": "after others leave"}
+    assert model_row(blocked, ENGLISH, now=WALL).hint == "needs 9.1 GB · has to wait for room"
     never = model_row(on_disk | {"fits": "never"}, ENGLISH, now=WALL)
     assert (never.can_load, never.hint) == (False, "needs 9.1 GB · more than the memory budget")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from batuta.cli.checks.findings import Finding, Health
 from batuta.cli.escapes import one_line
-from batuta.cli.terminal import gigabytes
+from batuta.cli.terminal import memory_text
 from batuta.errors import BadModelFile
 from batuta.loader.gguf import inspect
 from batuta.loader.paths import known_roots
@@ -36,7 +36,7 @@ def own_folders(settings: Settings) -> Iterator[Finding]:
                 good += 1
             except BadModelFile as error:
                 bad.append((path, error))
-        text = f"{_models(good)}, {gigabytes(size)}"
+        text = f"{_models(good)}, {memory_text(size)}"
         yield Finding(
             "models", str(root), Health.OK if good else Health.NOTE, text, data={"models": good, "bytes": size}
         )
@@ -58,7 +58,7 @@ def other_folders(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fi
     for root in known_roots(settings.data_dir, settings.models_dirs, environ):
         if root.is_dir() and root.resolve() not in own:
             sizes = [_size(path) for path in (*gguf_files(root), *ollama_blobs(root))]
-            text = f"{_models(len(sizes))}, {gigabytes(sum(sizes))}"
+            text = f"{_models(len(sizes))}, {memory_text(sum(sizes))}"
             yield Finding("other folders", str(root), Health.OK, text, data={"models": len(sizes), "bytes": sum(sizes)})
 
 

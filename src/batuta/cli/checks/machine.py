@@ -14,7 +14,7 @@ from pathlib import Path
 
 import batuta
 from batuta.cli.checks.findings import Finding, Health
-from batuta.cli.terminal import gigabytes
+from batuta.cli.terminal import memory_text
 from batuta.loader.memory import devices
 
 _LANDLOCK_CREATE_RULESET = 444  # the same number on every architecture
@@ -35,7 +35,7 @@ def memory() -> Iterator[Finding]:
     """Tell the memory of each device that can hold a model."""
     found = devices()
     for device in found:
-        text = f"{gigabytes(device.free_bytes)} free of {gigabytes(device.total_bytes)} ({device.name})"
+        text = f"{memory_text(device.free_bytes)} free of {memory_text(device.total_bytes)} ({device.name})"
         yield Finding("memory", device.id, Health.OK, text, data=asdict(device))
     if all(device.kind == "host" for device in found):
         yield Finding("memory", "gpu", Health.NOTE, "none found; local models run on the processor")

@@ -11,6 +11,7 @@ import orjson
 from batuta.catalog.entities import ModelSpec, Role
 from batuta.lifecycle.residency import ResidencyView, Snapshot
 from batuta.lifecycle.states import ModelState
+from batuta.observe.events import ModelStateChanged
 from batuta.web.auth import Identity
 from batuta.web.disconnect import Receive
 from batuta.web.dispatch import RawRoute, Scope
@@ -22,44 +23,47 @@ _DOWN = {"down", "fatal"}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How Batuta is. `status`: healthy | starting | degraded; `is_ready`: requests for the default model get answers."""
+    """How Batuta is. `status`: healthy | starting | degraded; `is_ready`: nothing has to be waited for any more."""
 
     status: str
     is_ready: bool
     reason: str
 
 
-def judge(*, loader: str, is_looked: bool, default: ModelSpec | None, view: ResidencyView | None) -> Verdict:
+def judge(
+    *, loader: str, is_looked: bool, default: ModelSpec | None, view: ResidencyView | None, was_ready: bool = False
+) -> Verdict:
     """Decide how Batuta is.
 
     1. The catalog has not looked at the disks yet: starting.
-    2. There is a default model, and it has to be loaded here. Ready: healthy, whatever else is wrong is not its
-       matter. Failed or switched off: degraded. Anything else: starting while the loader lives, degraded when not.
-    3. Nothing to wait for: healthy, unless the loader is gone.
+    2. There is a default model, and it has to be loaded here. Failed or switched off: degraded. Ready now, or ready
+       once (it may have made room for another and comes back when it is asked for): healthy. Else: starting.
+    3. Nothing to wait for: healthy.
+    4. In each case a loader that is gone makes it degraded.
 
     Args:
         loader: starting | up | down | fatal.
         is_looked: the catalog knows what there is.
         default: the model that is loaded first, if any.
         view: where it stands.
+        was_ready: it has been ready since the start.
     """
     if not is_looked:  # 1
         return Verdict("starting", is_ready=False, reason="looking for models")
     is_down = loader in _DOWN
     if default is not None and view is not None and default.is_loadable:  # 2
-        state = view.state.value
-        if view.state in {ModelState.READY, ModelState.DRAINING}:
-            return Verdict("degraded" if is_down else "healthy", is_ready=True, reason=f"{default.id} is ready")
         if view.state in {ModelState.FAILED, ModelState.DISABLED}:
-            return Verdict("degraded", is_ready=False, reason=f"{default.id} is {state}: {view.message}")
-        if is_down:
+            return Verdict("degraded", is_ready=False, reason=f"{default.id} is {view.state.value}: {view.message}")
+        if is_down:  # 4
             return Verdict("degraded", is_ready=False, reason=f"the loader is {loader}")
+        if view.state is ModelState.READY or was_ready:
+            return Verdict("healthy", is_ready=True, reason=f"{default.id} is {view.state.value}")
         percent = "" if view.progress is None else f" ({view.progress:.0%})"
         waits = "loading" if view.state is ModelState.LOADING else "waiting to be loaded"
         return Verdict("starting", is_ready=False, reason=f"{default.id} is {waits}{percent}")
-    if is_down:  # 3
+    if is_down:  # 4
         return Verdict("degraded", is_ready=True, reason=f"the loader is {loader}; models elsewhere still answer")
-    return Verdict("healthy", is_ready=True, reason="there is nothing to wait for")
+    return Verdict("healthy", is_ready=True, reason="there is nothing to wait for")  # 3
 
 
 def default_model(specs: Mapping[str, ModelSpec]) -> ModelSpec | None:
@@ -102,6 +106,12 @@ async def _respond(
 class _Probes:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._ready: set[str] = set()  # ids of models that have been ready
+        services.bus.listen(self._hear)
+
+    def _hear(self, fact: Any) -> None:
+        if isinstance(fact, ModelStateChanged) and fact.new == ModelState.READY:
+            self._ready.add(fact.model)
 
     def _verdict(self, snapshot: Snapshot) -> Verdict:
         services = self._services
@@ -111,6 +121,7 @@ class _Probes:
             is_looked=services.catalog.is_started,
             default=default,
             view=snapshot.models.get(default.id) if default else None,
+            was_ready=default is not None and default.id in self._ready,
         )
 
     def health(self) -> tuple[int, bytes, bytes]:

@@ -6,30 +6,28 @@ first heartbeat, with progress in comments; from then on an error can only be to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
 import orjson
+from fastapi import APIRouter
 
 from batuta.chat import sse
 from batuta.chat.dialects.openai import encode_error
-from batuta.errors import BadRequest, BatutaError
+from batuta.errors import BadRequest, BatutaError, ModelNotFound
 from batuta.gateway.attempt import EVENT_STREAM
 from batuta.gateway.call import ENDPOINTS, Call, Endpoint, Head, Trying, read_call
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.states import ModelState
 from batuta.routing.roles import Virtual
 from batuta.web.auth import Identity
-from batuta.web.disconnect import cancel_on_disconnect, read_body
+from batuta.web.disconnect import Receive, cancel_on_disconnect, read_body
+from batuta.web.dispatch import RawRoute, Scope
 from batuta.web.errors import error_response
 from batuta.web.services import Services
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-RawRoute = Callable[[Scope, Receive, Send, Identity], Awaitable[None]]
+from batuta.web.session import Send
 
 STATUS_VALUES = {
     ModelState.ABSENT: "unloaded",
@@ -58,6 +56,20 @@ def raw_routes(services: Services) -> dict[tuple[str, str], RawRoute]:
         await _respond(send, 200, orjson.dumps(models_body(services)))
 
     routes["GET", "/v1/models"] = models
+    return routes
+
+
+def router(services: Services) -> APIRouter:
+    """Return what of the dialect is not on the hot path."""
+    routes = APIRouter(tags=["inference"])
+
+    @routes.get("/v1/models/{model_id:path}", summary="One model")
+    def model(model_id: str) -> dict[str, Any]:
+        for item in models_body(services)["data"]:
+            if item["id"] == model_id:
+                return dict(item)
+        raise ModelNotFound(f"there is no model {model_id!r}; GET /v1/models lists what there is", model=model_id)
+
     return routes
 
 
@@ -166,7 +178,8 @@ class _Reply:
         elif type(piece) is Trying:
             self._waiting_for = piece.model
             if self._call.stream and self._timer is None:
-                self._timer = self._services.clock.call_later(self._services.settings.edge.heartbeat_s, self._beat)
+                wait = self._services.settings.edge.heartbeat_s
+                self._timer = asyncio.get_running_loop().call_later(wait, self._beat)
 
     async def _open(self, head: Head) -> None:
         """Start the stream; one that heartbeats have opened already learns in a comment who answers."""

@@ -45,8 +45,9 @@ export function listenToWelcome() {
     const { name, base_url } = Object.fromEntries(new FormData(form));
     const id = name.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "") || "server";
     try {
-      await call("/manage/providers", { method: "POST", body: { id, name, base_url, is_local: true } });
-      result.textContent = say("provider.added", { name });
+      const response = await call("/manage/providers", { method: "POST", body: { id, name, base_url, is_local: true } });
+      const added = await response.json();
+      result.textContent = say(added.is_online === false ? "provider.offline" : "provider.added", { name, why: added.message });
     } catch (problem) {
       result.textContent = problem.message;
     }

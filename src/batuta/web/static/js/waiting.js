@@ -77,9 +77,8 @@ export class Waiting {
     if (!model || model === "auto" || this.#asked === model) return;
     this.#asked = model;
     try {
-      const found = await (await call(modelPath(model, "alternative"))).json();
-      const other = found.alternative?.id ?? found.alternative ?? found.model ?? found.id;
-      if (typeof other !== "string" || !other || other === model) return;
+      const { model: other } = await (await call(modelPath(model, "alternative"))).json();
+      if (!other || other === model) return;
       this.#other.textContent = say("waiting.other", { model: other });
       this.#other.onclick = () => this.onOther(other);
       this.#other.hidden = false;

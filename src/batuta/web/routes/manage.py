@@ -1,0 +1,254 @@
+"""The management API: see, load, unload, wait, plan, set. Decides nothing; it asks the catalog and the runner.
+
+Ids hold slashes. The routes with an ending (`.../load`) come before the one without, and where `a/b/status` could be
+the status of `a/b` or a model of that very name, the one that exists is meant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Request
+from starlette.responses import PlainTextResponse, Response
+
+from batuta.catalog.entities import ModelSpec, Provider
+from batuta.catalog.records import ProviderState
+from batuta.errors import BatutaError, ModelDisabled, NoFit
+from batuta.loader.paths import log_name
+from batuta.web.disconnect import cancel_on_disconnect
+from batuta.web.errors import NotFound
+from batuta.web.routes import manage_forms as f
+from batuta.web.services import Services
+from batuta.web.views import View, memory_view, model_view, model_views, plan_view
+
+LOG_LINES = 200
+LOG_BYTES = 256 * 1024
+CLIENT_CLOSED = 499  # nobody is there to read it; for the log
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    404: {"model": f.ErrorView, "description": "no such model; the message names the nearest"},
+    503: {"model": f.ErrorView, "description": "it cannot be done now; `code` and `cause` say why"},
+}
+
+
+def router(services: Services) -> APIRouter:
+    """Build the routes of `/manage`."""
+    routes = APIRouter(prefix="/manage", responses=_ERRORS)
+    _add_models(routes, _Models(services))
+    _add_providers(routes, _Providers(services))
+    return routes
+
+
+def _add_models(routes: APIRouter, models: _Models) -> None:
+    def add(method: str, path: str, endpoint: Any, summary: str, **rest: Any) -> None:
+        routes.add_api_route(path, endpoint, methods=[method], summary=summary, tags=["models"], **rest)
+
+    one = "/models/{model_id:path}"
+    add("GET", "/models", models.all, "List all models with their status", response_model=f.ModelList)
+    add("POST", "/models/reset-failed", models.reset_failed, "Reset the failed cache", response_model=f.ResetView)
+    add("GET", f"{one}/status", models.status, "Check one model", response_model=f.ModelView)
+    add("GET", f"{one}/alternative", models.alternative, "Suggest another model", response_model=f.AlternativeView)
+    add("GET", f"{one}/story", models.story, "Why a model is where it is", response_model=f.StoryView)
+    add("POST", f"{one}/load", models.load, "Load a model", response_model=f.ModelView, status_code=202)
+    add("POST", f"{one}/wait", models.wait, "Wait until a model is ready", response_model=f.ModelView)
+    add("POST", f"{one}/unload", models.unload, "Unload a model", response_model=f.ModelView, status_code=202)
+    add("GET", one, models.one, "Look at one model", response_model=f.ModelView)
+    add("PATCH", one, models.patch, "Pin, keep alive, give roles, switch on or off", response_model=f.ModelView)
+    add("POST", "/plan", models.plan, "Would it fit, what would go, how long", response_model=f.PlanView)
+    add("GET", "/logs/{model_id:path}", models.log, "Last lines of a model's log", response_class=PlainTextResponse)
+
+
+class _Models:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def _spec(self, model_id: str) -> ModelSpec:
+        return self._services.catalog.resolve(model_id)
+
+    def _meant(self, model_id: str, ending: str) -> ModelSpec:
+        """Return the model meant by `{model_id}/{ending}`: the one before the ending, or the one of that whole name."""
+        catalog = self._services.catalog
+        whole = catalog.get(f"{model_id}/{ending}")
+        return whole if whole is not None and catalog.get(model_id) is None else self._spec(model_id)
+
+    def _view(self, spec: ModelSpec) -> View:
+        return model_view(self._services, spec)
+
+    async def all(
+        self, *, refresh: Annotated[bool, Query(description="look at disks and providers again first")] = False
+    ) -> View:
+        """Every model of the catalog with where it stands, and the memory they share."""
+        if refresh:
+            await self._services.catalog.refresh()
+        return {"models": model_views(self._services), "devices": memory_view(self._services)}
+
+    async def one(self, model_id: str) -> View:
+        """One model: by id, path or file name."""
+        return self._view(self._spec(model_id))
+
+    async def status(self, model_id: str) -> View:
+        """The same as the model itself, at an address of its own."""
+        return self._view(self._meant(model_id, "status"))
+
+    async def load(self, model_id: str) -> View:
+        """Start loading it and answer at once. A model that is loaded or behind an API is left as it is.
+
+        Refused with `model_disabled` for one that is switched off, and with `no_fit` for one that can never fit.
+        """
+        spec = self._spec(model_id)
+        if not spec.enabled:
+            raise ModelDisabled(f"{spec.id} is switched off; switch it on first (PATCH enabled: true)", model=spec.id)
+        plan = self._services.runner.plan_load(spec.id)
+        if plan.fits == "never":
+            raise NoFit(
+                f"{spec.id} can never be loaded with this memory budget: {plan.reason}",
+                model=spec.id,
+                suggestion=self._suggestion(spec),
+            )
+        self._services.runner.request_load(spec.id, deadline=self._deadline(self._services.settings.queue.deadline_s))
+        return self._view(spec)
+
+    async def wait(
+        self, model_id: str, request: Request, form: Annotated[f.WaitForm | None, Body()] = None
+    ) -> View | Response:
+        """Load it if need be, and answer when it is ready. The load goes on when the caller leaves or time is up."""
+        spec = self._spec(model_id)
+        deadline = self._deadline((form or f.WaitForm()).timeout_s)
+        try:
+            async with cancel_on_disconnect(request.scope, request.receive) as client:
+                await self._services.runner.wait_ready(spec.id, deadline=deadline)
+        except BatutaError as error:
+            error.suggestion = error.suggestion or self._suggestion(spec)
+            raise
+        return Response(status_code=CLIENT_CLOSED) if client.is_gone else self._view(spec)
+
+    async def unload(self, model_id: str) -> View:
+        """Take it out of memory as soon as the answers that run on it have ended."""
+        spec = self._spec(model_id)
+        self._services.runner.unload(spec.id)
+        return self._view(spec)
+
+    async def alternative(self, model_id: str) -> View:
+        """Who would answer best in its place: an external API, then what is loaded, then what fits."""
+        model, reason = self._services.gateway.alternative(self._meant(model_id, "alternative").id)
+        return {"model": model, "reason": reason}
+
+    async def reset_failed(self, form: Annotated[f.ResetForm | None, Body()] = None) -> View:
+        """Forget failures, of one model or of all; answers which were in the cache."""
+        name = form.model if form else None
+        return {"reset": self._services.runner.reset_failed(self._spec(name).id if name else None)}
+
+    async def patch(self, model_id: str, form: f.PatchForm) -> View:
+        """Change what is sent, leave the rest. Kept over restarts; nothing changes when it cannot be saved."""
+        spec = self._spec(model_id)
+        changes = form.model_dump(include=form.model_fields_set)
+        return self._view(await self._services.catalog.patch(spec.id, **changes))
+
+    async def story(self, model_id: str) -> View:
+        """What happened to it and why, oldest first; the last 200 lines."""
+        spec = self._meant(model_id, "story")
+        offset = self._services.clock.wall() - self._services.clock.monotonic()
+        lines = self._services.runner.story(spec.id)
+        return {
+            "model": spec.id,
+            "story": [
+                {"at": round(line.at + offset, 3), "text": line.text, "old": line.old, "new": line.new}
+                for line in lines
+            ],
+        }
+
+    async def plan(self, form: f.PlanForm) -> View:
+        """What loading it would do, without doing it."""
+        return plan_view(self._services.runner.plan_load(self._spec(form.model).id))
+
+    async def log(self, model_id: str) -> PlainTextResponse:
+        """The last 200 lines that the model's process wrote."""
+        spec = self._spec(model_id)
+        path = self._services.settings.log_dir / log_name(spec.id)
+        text = await asyncio.to_thread(tail, path)
+        if text is None:
+            raise NotFound(f"{spec.id} has no log: it has not been loaded on this machine yet")
+        return PlainTextResponse(text, headers={"x-content-type-options": "nosniff"})
+
+    def _deadline(self, seconds: float) -> float:
+        return self._services.clock.monotonic() + seconds
+
+    def _suggestion(self, spec: ModelSpec) -> str | None:
+        return self._services.gateway.alternative(spec.id)[0]
+
+
+def tail(path: Path) -> str | None:
+    """Return the last lines of a log, None when there is none. Blocks on the disk."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(size - LOG_BYTES, 0))
+            lines = file.read(LOG_BYTES).decode(errors="replace").splitlines(keepends=True)
+    except FileNotFoundError:
+        return None
+    if size > LOG_BYTES:
+        lines = lines[1:]  # the first one is cut
+    return "".join(lines[-LOG_LINES:])
+
+
+def _add_providers(routes: APIRouter, providers: _Providers) -> None:
+    def add(method: str, path: str, endpoint: Any, summary: str, **rest: Any) -> None:
+        routes.add_api_route(path, endpoint, methods=[method], summary=summary, tags=["providers"], **rest)
+
+    add("GET", "/providers", providers.all, "List all providers", response_model=f.ProviderList)
+    add("POST", "/providers", providers.add, "Add a provider", response_model=f.ProviderView, status_code=201)
+    add("DELETE", "/providers/{provider_id}", providers.remove, "Delete a provider", status_code=204)
+    add("GET", "/catalog/problems", providers.problems, "What is not as it should be", response_model=f.ProblemList)
+
+
+class _Providers:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def all(self) -> View:
+        """Every provider: with Batuta, from the settings, or added by a person."""
+        return {"providers": [self._view(state) for state in self._services.catalog.providers()]}
+
+    async def add(self, form: f.ProviderForm) -> View:
+        """Add an OpenAI-compatible server and ask it what it has. The key stays in the environment."""
+        provider = Provider(
+            form.id,
+            "openai_compat",
+            name=form.name or form.id,
+            base_url=form.base_url.rstrip("/"),
+            key_ref=f"env:{form.key_env}" if form.key_env else None,
+            is_local=form.is_local,
+            max_in_flight=form.max_in_flight,
+        )
+        return self._view(await self._services.catalog.add_provider(provider))
+
+    async def remove(self, provider_id: str) -> None:
+        """Delete a provider that was added here, with its models and what was set about them."""
+        if self._services.catalog.provider(provider_id) is None:
+            raise NotFound(f"there is no provider {provider_id[:64]!r}; GET /manage/providers lists them")
+        await self._services.catalog.remove_provider(provider_id)
+
+    async def problems(self) -> View:
+        """Damaged files, providers that are offline, a database that cannot be written, each with its reason."""
+        problems = self._services.catalog.problems()
+        return {"problems": [{"subject": subject, "reason": reason} for subject, reason in problems]}
+
+    def _view(self, state: ProviderState) -> View:
+        provider = state.provider
+        specs = self._services.catalog.specs().values()
+        return {
+            "id": provider.id,
+            "kind": provider.kind,
+            "name": provider.name,
+            "base_url": provider.base_url,
+            "key_env": provider.key_ref.removeprefix("env:") if provider.key_ref else None,
+            "is_local": provider.is_local,
+            "max_in_flight": provider.max_in_flight,
+            "enabled": provider.enabled,
+            "source": state.source,
+            "is_online": state.is_online,
+            "message": state.message,
+            "checked_at": state.checked_at,
+            "models": sum(spec.provider_id == provider.id and spec.is_present for spec in specs),
+        }

@@ -1,0 +1,303 @@
+"""What the management API is sent and answers, and what it refuses. Pydantic models only."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+
+from batuta.catalog.entities import Role
+
+LONGEST_WAIT_S = 3600.0
+LONGEST_TTL_S = 10 * 365 * 24 * 3600.0
+_KEYS = frozenset({"api_key", "apikey", "key", "token", "secret", "password"})
+_METADATA = "metadata.google.internal"
+
+
+class Form(BaseModel):
+    """A request body: what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class WaitForm(Form):
+    """How long to wait for a load."""
+
+    timeout_s: float = Field(default=180.0, gt=0, le=LONGEST_WAIT_S, allow_inf_nan=False)
+
+
+class PlanForm(Form):
+    """Which load to think through."""
+
+    model: str = Field(min_length=1, max_length=1024)
+
+
+class ResetForm(Form):
+    """Which model to take out of the failed cache; all of them when none is named."""
+
+    model: str | None = Field(default=None, max_length=1024)
+
+
+def _list_of_roles(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError('roles is a list: ["brain"], ["executor"], both, or []')  # noqa: TRY004  # pydantic's way
+    return value
+
+
+class PatchForm(Form):
+    """What to change about a model; what is left out stays."""
+
+    pinned: StrictBool = False
+    ttl_s: float | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST_TTL_S,
+        allow_inf_nan=False,
+        description="seconds after its last use at which it is unloaded; null: never by itself",
+    )
+    roles: Annotated[frozenset[Role], BeforeValidator(_list_of_roles)] = frozenset()
+    enabled: StrictBool = True
+    name: str | None = Field(default=None, min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError(f"nothing to change; send one of {', '.join(type(self).model_fields)}")
+        return self
+
+
+class ProviderForm(Form):
+    """An OpenAI-compatible server to add."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", description="lower-case letters, digits, - and _")
+    base_url: str = Field(max_length=2048, examples=["https://api.example.com/v1"])
+    name: str = Field(default="", max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")
+    key_env: str | None = Field(
+        default=None,
+        pattern=r"^(?!BATUTA_)[A-Z][A-Z0-9_]*(_KEY|_TOKEN)$",
+        description="name of the environment variable that holds its key; it ends in _KEY or _TOKEN",
+    )
+    is_local: StrictBool = Field(default=False, description="it runs on this machine or network")
+    max_in_flight: int = Field(default=0, ge=0, le=10_000, description="requests at once; 0: no limit")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_no_key(cls, values: Any) -> Any:
+        if isinstance(values, dict) and (found := _KEYS & {str(name).lower() for name in values}):
+            raise ValueError(
+                f"{', '.join(sorted(found))} is not taken here: put the key into an environment variable and send that "
+                "variable's name as key_env"
+            )
+        return values
+
+    @model_validator(mode="after")
+    def _address_is_sound(self) -> Self:
+        if problem := url_problem(self.base_url, is_local=self.is_local, has_key=self.key_env is not None):
+            raise ValueError(f"base_url: {problem}")
+        return self
+
+
+def url_problem(url: str, *, is_local: bool, has_key: bool) -> str | None:
+    """Say why an address cannot be a provider's; None if it can.
+
+    1. It is http or https, with a host, and without a user, a query or a fragment.
+    2. Link-local addresses are never a provider: machines of clouds hand out their secrets there.
+    3. Private and loopback addresses are for providers that a person marked as local.
+    4. A key travels encrypted, or stays on the local network.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        return "it is not an address; write it like https://api.example.com/v1"
+    if parts.scheme not in {"http", "https"} or not host or any(c.isspace() or not c.isprintable() for c in url):
+        return "it must begin with http:// or https:// and name a host"  # 1
+    if parts.username is not None or parts.password is not None:
+        return "a user or password does not belong in it; name an environment variable in key_env"
+    if parts.query or parts.fragment:
+        return "it must end with its path, such as /v1"
+    kind = _kind_of(host)
+    if kind == "link-local":
+        return f"{host} is a link-local address, which no model server has"  # 2
+    if kind == "private" and not is_local:
+        return f"{host} is on this machine or network; send is_local: true if that is meant"  # 3
+    if has_key and parts.scheme == "http" and not is_local:
+        return "a key would travel unencrypted; use https"  # 4
+    return None
+
+
+def _kind_of(host: str) -> str:
+    if host.rstrip(".").lower() == _METADATA:
+        return "link-local"
+    if host.rstrip(".").lower() == "localhost" or host.lower().endswith(".localhost"):
+        return "private"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "name"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return "link-local"
+    return "private" if address.is_private or address.is_loopback else "public"
+
+
+class MemoryBytes(BaseModel):
+    """Bytes that a model needs when loaded, and holds now."""
+
+    needed: int
+    held: int
+
+
+class ModelView(BaseModel):
+    """A model, what a person decided about it, and where it stands. Times are unix seconds."""
+
+    id: str
+    model_id: str = Field(description="its address: a path, or its name at its provider")
+    name: str
+    provider: str
+    is_local: bool
+    is_external: bool
+    is_loaded: bool
+    is_loading: bool
+    is_active: bool = Field(description="enabled, present and not failed")
+    is_present: bool
+    enabled: bool
+    state: str = Field(description="absent, loading, ready, asleep, draining, unloading, failed or disabled")
+    progress: float | None = Field(description="0 to 1 while it is loaded, where that is known")
+    stage: str | None = Field(description="queued, evicting, starting, reading or warming")
+    elapsed_s: float | None
+    remaining_s: float | None
+    error: str | None
+    cause: str | None
+    roles: list[str]
+    pinned: bool
+    ttl_s: float | None
+    context_length: int
+    capabilities: list[str]
+    memory_bytes: MemoryBytes
+    fits: str | None = Field(description="now, `after evicting X`, `after others leave` or never")
+    evict: list[str]
+    last_used: float | None
+    load_seconds: float | None = Field(description="median of the last loads")
+    loads: int
+    failures: int
+    retry_at: float | None
+    in_flight: int
+    waiting: int
+    queue_position: int | None
+
+
+class Segment(BaseModel):
+    """A model's part of a device."""
+
+    model: str
+    name: str
+    bytes: int
+
+
+class DeviceView(BaseModel):
+    """A device that holds models. Bytes."""
+
+    id: str
+    name: str
+    budget: int
+    reserved: int
+    free: int
+    segments: list[Segment]
+
+
+class ModelList(BaseModel):
+    """All models, and the memory they share."""
+
+    models: list[ModelView]
+    devices: list[DeviceView]
+
+
+class PlanView(BaseModel):
+    """What a load would do. Bytes and seconds."""
+
+    model: str
+    fits: str
+    verdict: str = Field(description="now, after_evicting or never")
+    evict: list[str]
+    need: int
+    free: int
+    budget: int
+    seconds: float | None
+    reason: str
+
+
+class AlternativeView(BaseModel):
+    """Who could answer instead."""
+
+    model: str | None
+    reason: str
+
+
+class ResetView(BaseModel):
+    """Which models were in the failed cache."""
+
+    reset: list[str]
+
+
+class StoryEntry(BaseModel):
+    """One line of a model's log. `at`: unix seconds."""
+
+    at: float
+    text: str
+    old: str | None
+    new: str | None
+
+
+class StoryView(BaseModel):
+    """Why a model is where it is, oldest line first."""
+
+    model: str
+    story: list[StoryEntry]
+
+
+class ProviderView(BaseModel):
+    """A provider and how it stands."""
+
+    id: str
+    kind: str
+    name: str
+    base_url: str
+    key_env: str | None
+    is_local: bool
+    max_in_flight: int
+    enabled: bool
+    source: str = Field(description="builtin, settings or person")
+    is_online: bool | None = Field(description="null until it has been asked")
+    message: str
+    checked_at: float | None
+    models: int
+
+
+class ProviderList(BaseModel):
+    """All providers."""
+
+    providers: list[ProviderView]
+
+
+class ProblemView(BaseModel):
+    """Something a person should see to."""
+
+    subject: str
+    reason: str
+
+
+class ProblemList(BaseModel):
+    """What is not as it should be."""
+
+    problems: list[ProblemView]
+
+
+class ErrorView(BaseModel):
+    """How every error is answered: OpenAI's form, with more fields beside `message` where they help."""
+
+    error: dict[str, Any]
