@@ -57,7 +57,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def process_cpu_s(pid: int) -> float:
-    """Return CPU seconds of all threads of a process, to the nanosecond where the kernel says so; 0 when it is gone."""
+    """Return CPU seconds of all threads of a process, as of the kernel's last tick (1-10 ms); 0 when it is gone."""
     total = 0
     try:
         for task in os.scandir(f"/proc/{pid}/task"):
@@ -124,12 +124,12 @@ class Meter:
         """Begin the window."""
         self._pids = {name: family(pid) for name, pid in self.watch.items()}
         self._before = {name: sum(map(process_cpu_s, pids)) for name, pids in self._pids.items()}
-        self._busy, self._own, self._started = busy_s(), process_cpu_s(os.getpid()), time.perf_counter()
+        self._busy, self._own, self._started = busy_s(), time.process_time(), time.perf_counter()
 
     def stop(self) -> None:
         """End the window and fill in the figures; foreign_share is a part (0..1) of all cores together."""
         self.seconds = time.perf_counter() - self._started
-        self.own_s = process_cpu_s(os.getpid()) - self._own
+        self.own_s = time.process_time() - self._own
         busy = busy_s() - self._busy
         self.used_s = {
             name: max(0.0, sum(map(process_cpu_s, pids)) - self._before[name]) for name, pids in self._pids.items()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -254,3 +256,34 @@ async def _come_as_nobody(path: Path) -> bytes:
     )
     out, _ = await process.communicate()
     return out
+
+
+async def test_a_sweep_of_kills_leaves_nothing_behind(data_dir: Path) -> None:
+    """Killed at any moment of its load or after, a model ends failed or gone, never between; the next load works."""
+    async with stage(data_dir) as play:
+        assert play.process is not None
+        loader = psutil.Process(play.process.pid)
+        for step in range(10):
+            play.events.clear()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_loads_or_crashes(play))
+                await play.event("progress")
+                await asyncio.sleep(step * 0.012)
+                for child in loader.children():
+                    child.kill()
+            await until(_nothing_is_there(play), patience=2)
+            assert loader.children() == []
+        assert (await play.load())["state"] == "ready"
+
+
+async def _loads_or_crashes(play: Stage) -> None:
+    with contextlib.suppress(ModelFailed):
+        await play.load()
+
+
+def _nothing_is_there(play: Stage) -> Callable[[], bool]:
+    def is_so() -> bool:
+        states = [event["model"]["state"] for event in play.events if event["event"] == "state"]
+        return bool(states) and states[-1] in {"failed", "absent"}
+
+    return is_so

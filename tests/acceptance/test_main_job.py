@@ -144,17 +144,18 @@ def test_killing_a_model_costs_that_model_only(batuta: Batuta) -> None:
     assert batuta.loader()["pid"] == loader
 
 
-def test_killing_the_gateway_and_starting_anew_reattaches_with_no_reload(batuta: Batuta) -> None:
+def test_killing_the_gateway_and_starting_anew_reattaches_with_no_reload(tmp_path: Path, folder: Path) -> None:
     """The loader keeps the models; the new gateway uses them: the count of loads does not move."""
-    batuta.chat("small")
-    before = batuta.loader()
-    loads = loads_of(batuta, "small")
-    batuta.kill()
-    batuta.start()
-    until(lambda: batuta.model("small")["is_loaded"], what="the model is seen to be loaded")
-    assert batuta.chat("small").status == 200
-    assert batuta.loader()["pid"] == before["pid"]
-    assert loads_of(batuta, "small") == loads
+    with installation(tmp_path, "--models-dir", str(folder / "models")) as batuta:
+        until(lambda: batuta.chat("small").status == 200, what="the first answer")
+        before = batuta.loader()
+        assert loads_of(batuta, "small") == 1
+        batuta.kill()
+        batuta.start()
+        until(lambda: batuta.model("small")["is_loaded"], what="the model is seen to be loaded")
+        assert batuta.chat("small").status == 200
+        assert batuta.loader()["pid"] == before["pid"]
+        assert loads_of(batuta, "small") == 1
 
 
 def loads_of(batuta: Batuta, model: str) -> int:

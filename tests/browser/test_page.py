@@ -103,10 +103,10 @@ def test_wait_can_be_cancelled_or_given_to_another_model(visitor: Visitor) -> No
     page = visitor.open()
     send(page, "Load forever")
     page.click(f".waiting button:has-text('Use {ANSWERING} now')")
-    page.wait_for_function("() => true")
-    assert [call[2]["model"] for call in visitor.app.calls if call[1].startswith("/v1")][-1] == ANSWERING
+    expect(page.locator(".waiting button:has-text('Use')")).to_be_hidden()
     page.click(".waiting button:has-text('Cancel')")
     expect(page.locator(".turn:last-child .facts")).to_have_text("Stopped.")
+    assert [call[2]["model"] for call in visitor.app.calls] == ["auto", ANSWERING]
     expect(page.locator("#send")).to_be_visible()
 
 

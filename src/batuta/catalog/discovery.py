@@ -6,7 +6,6 @@ choices up again when it comes back.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -101,17 +100,14 @@ def bad_address(address: str) -> str | None:
         return "its name is empty"
     if len(address) > LONGEST_ADDRESS:
         return f"its name is longer than {LONGEST_ADDRESS} characters; rename it"
-    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in address):
+    if not address.isprintable():
         return "its name holds control characters or bytes that are not text; rename it"
     return None
 
 
 def printable(text: str) -> str:
     """Return the text with everything that could move a cursor or break a line shown as an escape."""
-    return "".join(
-        c if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} else c.encode("unicode_escape").decode()
-        for c in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def new_id(provider_id: str, address: str, taken: Iterable[str]) -> str:

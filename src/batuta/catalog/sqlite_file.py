@@ -19,6 +19,7 @@ from batuta.catalog.rows import TABLES
 COMPANIONS = ("-wal", "-shm", "-journal")  # files that belong to a database and move with it
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
 WRITING = "mode=rw"
+PATIENCE_S = 5.0  # for a backup program that is just reading
 _SELECT = {name: "SELECT * FROM " + name for name in TABLES}  # noqa: S608  # our own three names
 _VERSION = re.compile(r"\d{4}")
 
@@ -75,7 +76,7 @@ def _make(path: Path) -> None:
 
 def _check(path: Path, how: str, schema: str) -> Look:
     address = f"{path.absolute().as_uri()}?{how}"
-    with closing(sqlite3.connect(address, uri=True, timeout=5.0, isolation_level=None)) as base:
+    with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)) as base:
         if (said := base.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             return Look(damage=str(said))
         present = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

@@ -7,6 +7,7 @@ a full pipe would stop the gateway. What a view writes until then is bounded, an
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -84,6 +85,7 @@ class StartState:
         self._finish_steps()
         if fact.step != "model":
             return fact.step, Row(fact.step, one_line(fact.detail))
+        self.is_started = True  # the default model is the last step
         label = f"model {one_line(fact.detail)}"
         is_there = fact.detail in self.ready
         return f"model {fact.detail}", Row(label, "ready" if is_there else "waiting", None, "+" if is_there else " ")
@@ -145,7 +147,7 @@ class View(Protocol):
     ) -> None: ...
 
 
-class _Silencing:
+class _Silencing(ABC):
     """What the views share: a listener that a closed pipe cannot hurt, and that ends with the start."""
 
     def __init__(self, on_listening: Callable[[str], None]) -> None:
@@ -170,8 +172,9 @@ class _Silencing:
         if self._state.is_over:
             self._is_over = True
 
+    @abstractmethod
     def _show(self, fact: Fact, key: str | None) -> None:
-        raise NotImplementedError
+        """Show `fact`, which changed the row `key` of the state."""
 
 
 class JsonView(_Silencing):
@@ -224,23 +227,26 @@ class LiveView(_Silencing):
     def __init__(self, on_listening: Callable[[str], None]) -> None:
         super().__init__(on_listening)
         self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        from rich.live import Live
-
-        self._live = Live(console=console(), refresh_per_second=8, get_renderable=self._picture)
-        self._live.start()
-        return self
+        self._has_line = True  # the picture ends with the promised line, until it is printed below
 
     def __exit__(self, *exc: object) -> None:
         super().__exit__(*exc)
         self._stop()
 
     def _show(self, fact: Fact, key: str | None) -> None:
-        del fact, key  # the picture is drawn from the state
+        del fact  # the picture is drawn from the state
+        if self._live is None and key:
+            self._start()
         if self._state.is_over and self._state.url:
+            self._has_line = False
             self._stop()
             print(f"\n{last_line(self._state.url)}", flush=True)
+
+    def _start(self) -> None:
+        from rich.live import Live
+
+        self._live = Live(console=console(), refresh_per_second=8, get_renderable=self._picture)
+        self._live.start()
 
     def _stop(self) -> None:
         live, self._live = self._live, None
@@ -252,7 +258,7 @@ class LiveView(_Silencing):
         from rich.text import Text
 
         rows: list[Any] = [_table(list(self._state.rows.values()))]
-        if self._state.url and self._live is not None:
+        if self._state.url and self._has_line:
             rows += [Text(), Text(last_line(self._state.url), style="bold")]
         return Group(*rows)
 

@@ -38,7 +38,8 @@ def gather(client: GatewayClient) -> dict[str, Any]:
     """Ask the gateway for everything the report needs."""
     health = client.get("/health")
     health = health if isinstance(health, dict) else {}
-    models = listed(client.get("/manage/models"), "models")
+    catalog = client.get("/manage/models")
+    models = listed(catalog, "models")
     loader = health.get("loader")
     return {
         "gateway": {"url": client.url, "status": health.get("status", "unknown"), "reason": health.get("reason")},
@@ -46,7 +47,7 @@ def gather(client: GatewayClient) -> dict[str, Any]:
         "default_model": default_model(health, models),
         "in_memory": [model.get("id") for model in resident(models)],
         "models": len(models),
-        "memory": listed(client.get("/manage/memory"), "devices"),
+        "memory": listed(catalog, "devices"),
     }
 
 

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from typing import Annotated, Any
 
 import typer
 
-from batuta.cli.client import connect, model_path
-from batuta.cli.door import door
+from batuta.cli.client import GatewayClient, connect, model_path
+from batuta.cli.door import FAILED, door
 from batuta.cli.escapes import one_line
 from batuta.cli.options import AsJson, DataDir, Url, settings_for
-from batuta.cli.terminal import print_json
+from batuta.cli.terminal import print_json, warn
+from batuta.cli.views import is_in_memory
 
 app = typer.Typer(add_completion=False)
 Model = Annotated[str, typer.Argument(help="Id of the model, as `batuta ps` lists it.", show_default=False)]
-_DRAIN_S = 300.0  # seconds; requests in flight are answered first
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Return at once; it goes when its answers have ended.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for the answers it is giving.", min=0)]
+_ASK_EVERY_S = 0.1
 
 
 @app.command()
-def unload(model: Model, *, data_dir: DataDir = None, url: Url = None, as_json: AsJson = False) -> None:
+def unload(
+    model: Model,
+    *,
+    no_wait: NoWait = False,
+    timeout: Timeout = 180.0,
+    data_dir: DataDir = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
     """Take a model out of memory, after the requests it is answering."""
     with door(as_json=as_json):
-        answer = connect(settings_for(data_dir), url).post(model_path(model, "unload"), timeout_s=_DRAIN_S)
+        client = connect(settings_for(data_dir), url)
+        view = client.post(model_path(model, "unload"))
+        if not no_wait:
+            view = _wait(client, model, view, time.monotonic() + timeout)
+        is_there = is_in_memory(view)
         if as_json:
-            print_json(answer)
-        else:
+            print_json(view)
+        elif not is_there:
             print(f"{one_line(model)} is out of memory.")
+        elif no_wait:
+            print(f"{one_line(model)} leaves memory when its answers have ended.")
+        if is_there and not no_wait:
+            warn(f"batuta: {one_line(model)} is still in memory: it answers requests, or is wanted again")
+            raise typer.Exit(FAILED)
+
+
+def _wait(client: GatewayClient, model: str, view: Any, deadline: float) -> Any:
+    while is_in_memory(view) and time.monotonic() < deadline:
+        time.sleep(_ASK_EVERY_S)
+        view = client.get(model_path(model, "status"))
+    return view

@@ -63,6 +63,13 @@ def resident(models: Sequence[Model]) -> list[Model]:
     return sorted(here, key=lambda model: -(_held(model) or size_of(model) or 0))
 
 
+def is_in_memory(model: Any) -> bool:
+    """Whether the model holds memory, is being loaded into it, or is on its way out."""
+    return isinstance(model, Mapping) and (
+        bool(_held(model)) or bool(model.get("is_loading") or model.get("is_loaded"))
+    )
+
+
 def _held(model: Model) -> float | None:
     return size_of(model, "held")
 

@@ -82,7 +82,9 @@ class Gateway:
                 except BatutaError as error:
                     failure = error
                     tried.append(f"{attempt.model}, {(error.cause or error.code)}")
-                    self._advance(queue, error, attempt, tries=sum(t.startswith(f"{attempt.model}, ") for t in tried))
+                    await self._advance(
+                        queue, error, attempt, tries=sum(t.startswith(f"{attempt.model}, ") for t in tried)
+                    )
                 else:
                     failure = attempt.error  # one that went by in-band, after the commit point
                     return
@@ -114,7 +116,7 @@ class Gateway:
                 raise
             lease.succeeded()
 
-    def _advance(self, queue: list[str], error: BatutaError, attempt: Attempt, *, tries: int) -> None:
+    async def _advance(self, queue: list[str], error: BatutaError, attempt: Attempt, *, tries: int) -> None:
         """Move the queue as the fallback table says; raise what has to be surfaced."""
         spec = self._specs().get(attempt.model)
         is_loadable = spec is not None and spec.is_loadable
@@ -123,6 +125,8 @@ class Gateway:
             raise error
         if step is Step.NEXT:
             queue.pop(0)
+        else:
+            await self._runner.await_notice(attempt.model)
 
     def _final(self, error: BatutaError | None, call: Call) -> BatutaError:
         assert error is not None, "an empty route plan"

@@ -34,6 +34,7 @@ from batuta.lifecycle.residency import LoadPlan, ResidencyView, Snapshot, StoryL
 from batuta.observe.bus import Bus
 from batuta.tasks import Tasks
 
+NOTICE_S = 1.0  # a death is noticed within half a second
 OBSERVE_EVERY_S = 5.0  # a model that vanished without a word is noticed by the next look at its engine
 
 
@@ -350,6 +351,18 @@ class Runner:
             # What changed while the engine was answering would be judged by an old picture.
             steady = {model for model in models if self._standing(model) == before[model]}
             self.post(ev.Observed(held, frozenset(steady - loading)))
+
+    async def await_notice(self, model: str) -> None:
+        """Wait, briefly, for word of what became of a model that has just refused a connection.
+
+        Its process has most likely died; the notice of that comes by another way and may come a moment later. A
+        lease taken before it would meet the same dead process.
+        """
+        before = self._standing(model)
+        until = self._clock.monotonic() + NOTICE_S
+        while self._standing(model) == before and self._clock.monotonic() < until:
+            await self.observe()
+            await self._clock.sleep(NOTICE_S / 20)
 
     def _standing(self, model: str) -> tuple[object, ...]:
         residency = self.lifecycle.residencies.get(model)

@@ -32,6 +32,14 @@ DELTAS = st.builds(
 )
 
 
+FIELDS = st.sampled_from(["choices", "delta", "error", "usage", "index", "tool_calls", "function"])
+ANYTHING = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
 def event(**body: Any) -> Any:
     return openai.decode_event(orjson.dumps(body))
 
@@ -104,7 +112,7 @@ def test_tool_calls_of_careless_servers() -> None:
 
 
 @settings(max_examples=100)
-@given(st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["choices", "delta", "error", "usage", "index", "tool_calls", "function"]), inner, max_size=3), max_leaves=8))  # fmt: skip
+@given(ANYTHING)
 def test_no_json_breaks_the_reader(body: Any) -> None:
     """Whatever JSON arrives, the reader returns or passes over it; it never raises."""
     try:

@@ -85,8 +85,7 @@ def test_a_line_or_event_above_the_cap_is_refused(chunks: list[bytes]) -> None:
     """Neither a line nor the data of an event grows beyond the cap, however it arrives."""
     parser = SSEParser(max_line=100)
     with pytest.raises(StreamBroken, match="100 bytes"):
-        for chunk in chunks:
-            parser.feed(chunk)
+        [parser.feed(chunk) for chunk in chunks]
 
 
 def test_a_comment_cannot_smuggle_an_event() -> None:

@@ -133,10 +133,20 @@ def test_a_load_that_fails_says_why(batuta: Batuta, gateway: FakeGateway) -> Non
     assert as_json["error"]["code"] == "no_fit"
 
 
-def test_unload(batuta: Batuta, gateway: FakeGateway) -> None:
-    """The model is named, and that it is gone is said."""
-    gateway.answers["POST /manage/models/brain/unload"] = {"state": "absent"}
+def test_unload_waits_until_the_memory_is_back(batuta: Batuta, gateway: FakeGateway) -> None:
+    """The model is named, and that it is gone is said when it is gone."""
+    gateway.answers["POST /manage/models/brain/unload"] = (202, model("brain", "draining", is_loaded=True))
+    gateway.answers["GET /manage/models/brain/status"] = model("brain")
     assert batuta("unload", "brain", url=gateway.url).stdout == "brain is out of memory.\n"
+
+
+def test_unload_tells_when_the_model_stays(batuta: Batuta, gateway: FakeGateway) -> None:
+    """A model that goes on answering is still there when the time is up; that is a failure, unless nobody waits."""
+    gateway.answers["POST /manage/models/brain/unload"] = (202, model("brain", "ready"))
+    result = batuta("unload", "brain", "--timeout", "0", url=gateway.url)
+    assert result.exit_code == 1
+    assert "still in memory" in result.stderr
+    assert batuta("unload", "brain", "--no-wait", url=gateway.url).exit_code == 0
 
 
 def test_run_streams_the_answer_without_its_escapes(batuta: Batuta, gateway: FakeGateway) -> None:
@@ -213,8 +223,10 @@ def test_status_gathers_the_parts(batuta: Batuta, gateway: FakeGateway) -> None:
     """Gateway, loader, default model and memory, each on a line."""
     gateway.answers |= {
         "GET /health": {"status": "healthy", "loader": {"state": "up", "pid": 7}},
-        "GET /manage/models": {"models": [model("brain", "ready", roles=["brain"]), model("cold")]},
-        "GET /manage/memory": {"devices": [{"id": "host", "budget": 14_500_000_000, "reserved": 4_100_000_000}]},
+        "GET /manage/models": {
+            "models": [model("brain", "ready", roles=["brain"]), model("cold")],
+            "devices": [{"id": "host", "budget": 14_500_000_000, "reserved": 4_100_000_000}],
+        },
     }
     lines = batuta("status", url=gateway.url).stdout.splitlines()
     assert lines[0].split(maxsplit=1) == ["gateway", f"healthy, {gateway.url}"]

@@ -81,7 +81,12 @@ def every_state() -> list[dict[str, Any]]:
             waiting=2,
             memory_bytes={"needed": 3.6 * GB, "held": 0},
         ),
-        view("gemma-4-e4b", memory_bytes={"needed": 6.0 * GB, "held": 0}, fits="after evicting qwen3.5-9b", evict=["qwen3.5-9b"]),
+        view(
+            "gemma-4-e4b",
+            memory_bytes={"needed": 6.0 * GB, "held": 0},
+            fits="after evicting qwen3.5-9b",
+            evict=["qwen3.5-9b"],
+        ),
         view("qwen3.8-27b", memory_bytes={"needed": 18.8 * GB, "held": 0}, fits="never"),
         view(
             "granite-4-tiny",

@@ -76,7 +76,7 @@ class ProviderForm(Form):
     name: str = Field(default="", max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")
     key_env: str | None = Field(
         default=None,
-        pattern=r"^(?!BATUTA_)[A-Z][A-Z0-9_]*(_KEY|_TOKEN)$",
+        pattern=r"^[A-Z][A-Z0-9_]*(_KEY|_TOKEN)$",
         description="name of the environment variable that holds its key; it ends in _KEY or _TOKEN",
     )
     is_local: StrictBool = Field(default=False, description="it runs on this machine or network")
@@ -96,6 +96,8 @@ class ProviderForm(Form):
     def _address_is_sound(self) -> Self:
         if problem := url_problem(self.base_url, is_local=self.is_local, has_key=self.key_env is not None):
             raise ValueError(f"base_url: {problem}")
+        if self.key_env is not None and self.key_env.startswith("BATUTA_"):
+            raise ValueError("key_env: Batuta's own keys open Batuta; they are never sent to a provider")
         return self
 
 

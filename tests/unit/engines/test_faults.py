@@ -1,0 +1,213 @@
+"""The fault table and the words in its errors."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batuta.chat.dialects.openai import InBandError
+from batuta.engines import faults
+from batuta.engines.faults import FAULTS, KINDS, STATUSES, Seen
+from batuta.errors import (
+    BatutaError,
+    Cause,
+    KeyInvalid,
+    ModelFailed,
+    ModelLoading,
+    StreamBroken,
+    UpstreamFailed,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+
+KEY = "sk-test-not-a-key-faults"
+PAGE = Path(__file__).parents[3] / "docs/explanation/design/engines.md"
+
+
+def classify(status: int, body: bytes = b"", **headers: str) -> BatutaError:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return faults.classify(status, body, headers=named, where="here", model="m", hide=KEY, now=lambda: 1000.0)
+
+
+def test_every_row_makes_an_error() -> None:
+    """Each thing that can be seen has a row, and each row makes its error, naming who and which model."""
+    assert set(FAULTS) == set(Seen)
+    for seen, row in FAULTS.items():
+        error = faults.fault(seen, where="acme", said="because", model="m", status=500)
+        assert type(error) is row.error
+        assert error.message.startswith("acme ")
+        assert error.message.endswith(": because")
+        assert error.model == "m"
+
+
+def test_every_status_has_an_error() -> None:
+    """No status is left without an error, and the caller is blamed for 4xx only."""
+    errors = {status: classify(status) for status in range(201, 600)}
+    blamed = {status for status, error in errors.items() if isinstance(error, UpstreamRejected)}
+    assert blamed == {status for status in range(400, 500) if status not in STATUSES}
+    assert all(errors[status].status == status for status in blamed)
+
+
+def test_a_loading_llama_server_is_not_a_failing_one() -> None:
+    """Its 503 says that it loads; the caller may come back soon."""
+    error = classify(503, b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}')
+    assert type(error) is ModelLoading
+    assert error.retry_after_s == faults.LOADING_RETRY_S
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error":{"message":"too long"}}', "too long"),
+        (b'{"error":"plain"}', "plain"),
+        (b'{"detail":"Not Found"}', "Not Found"),
+        (b'{"detail":[{"loc":["body"]}]}', "loc"),
+        (b'{"message":"m"}', "m"),
+        (b'"just text"', "just text"),
+        (b"proxy error: gone", "proxy error: gone"),
+        (b"<html><script>x</script>", "a web page"),
+        (b"\xff\xfe", "HTTP 400"),
+        (b"", "HTTP 400"),
+    ],
+)
+def test_the_backends_words_are_found(body: bytes, words: str) -> None:
+    """Whatever form an error body has, what it says for people is in the message."""
+    assert words in classify(400, body).message
+
+
+@settings(max_examples=100)
+@given(st.text(max_size=2000))
+def test_words_are_fit_for_a_message(text: str) -> None:
+    """Foreign words have no control characters, no line breaks, at most 500 characters, and never the key."""
+    cleaned = faults.clean(f"{text}{KEY}{text}", KEY)
+    assert len(cleaned) <= faults.MAX_TEXT
+    assert cleaned.isprintable()
+    assert KEY not in cleaned
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "Bearer abc.def",
+        "sk-proj-abc123def456",
+        "gsk_abcdefghij",
+        "AIzaSyA1234567890abc",
+        "hf_abcdefghijkl",
+        "sk-ab***xyz1",
+    ],
+)
+def test_other_peoples_keys_are_masked(secret: str) -> None:
+    """What looks like a key is masked, whoever it belongs to."""
+    assert secret.rsplit(maxsplit=1)[-1] not in faults.clean(f"wrong key {secret} given")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        ("3", 3.0),
+        (" 2.5 ", 2.5),
+        ("-1", 0.0),
+        ("inf", 60.0),
+        ("1000000000", 60.0),
+        ("Thu, 01 Jan 1970 00:17:10 GMT", 30.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 60.0),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    """Numbers and dates are read, the past is now, and nobody waits longer than 60 s."""
+    assert faults.parse_retry_after(value, now=1000.0) == seconds
+
+
+def test_the_wait_is_in_the_error() -> None:
+    """A rate limit carries its wait."""
+    assert classify(429, retry_after="7").retry_after_s == 7.0
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionRefusedError(), UpstreamUnreachable),
+        (OSError("Multiple exceptions"), UpstreamUnreachable),
+        (socket.gaierror(), UpstreamUnreachable),
+        (ssl.SSLCertVerificationError("self-signed"), UpstreamUnreachable),
+        (ConnectionResetError(), UpstreamFailed),
+        (TimeoutError(), UpstreamTimeout),
+    ],
+)
+def test_socket_errors(error: OSError, expected: type[BatutaError]) -> None:
+    """What the operating system says has its row."""
+    assert type(faults.from_exception(error, where="here")) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (InBandError("x"), UpstreamFailed),
+        (InBandError("x", "insufficient_quota"), UpstreamRateLimited),
+        (InBandError("x", "authentication_error", 500), UpstreamFailed),
+        (InBandError("x", "Rate_Limit_Error"), UpstreamRateLimited),
+        (InBandError("x", "", 401), KeyInvalid),
+        (InBandError("Loading model", "unavailable_error", 503), ModelLoading),
+    ],
+)
+def test_errors_inside_answers(error: InBandError, expected: type[BatutaError]) -> None:
+    """A status counts first, a known kind second; a nameless error is the backend's failure."""
+    assert type(faults.from_answer(error, where="here")) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", UpstreamFailed),
+        (b"  \n", UpstreamFailed),
+        (b"<!DOCTYPE html>", UpstreamFailed),
+        (b'{"error":{"message":"x","code":429}}', UpstreamRateLimited),
+        (b'{"error"', UpstreamFailed),
+        (b'{"choices":[],"error":null}', None),
+        (b'{"choices":[{"message":{"content":"\\"error\\""}}]}', None),
+        (b'{"data":[]}', None),
+    ],
+)
+def test_a_200_is_believed_by_its_body(body: bytes, expected: type[BatutaError] | None) -> None:
+    """Empty bodies, pages and error objects are no answers, whatever the status said."""
+    error = faults.in_answer(body, where="here")
+    assert (None if error is None else type(error)) is expected
+
+
+def test_a_broken_stream_keeps_its_reason() -> None:
+    """After the first delta every error is StreamBroken, with the reason, the cause and the model inside."""
+    error = faults.broken(ModelFailed("m crashed", cause=Cause.CRASH), model="m")
+    assert (error.message, error.cause, error.model) == ("m crashed", Cause.CRASH, "m")
+    assert error.details == {"reason": "model_failed"}
+    already = StreamBroken("x")
+    assert faults.broken(already, model="m") is already
+
+
+def table() -> str:
+    """Return the table of the page, from the code."""
+    rows = [f"| {row.shows_as} | `{row.error.__name__}` | {row.cause} |" for row in FAULTS.values()]
+    return "\n".join(["| The backend | Error | Cause |", "|---|---|---|", *rows])
+
+
+def test_the_page_shows_the_table() -> None:
+    """The documented table is the one in the code."""
+    assert table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_shows_the_lists() -> None:
+    """Every status and kind with a meaning of its own is on the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    assert not [status for status in STATUSES if f"{status}" not in text]
+    assert not [kind for kind in KINDS if f"`{kind}`" not in text]
