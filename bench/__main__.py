@@ -5,6 +5,10 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 COMMANDS = {
@@ -25,11 +29,30 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     command = importlib.import_module(f"bench.{argv[0]}")
     try:
-        status: int = command.main(argv[1:])
+        with the_only_one():
+            status: int = command.main(argv[1:])
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    except BlockingIOError:
+        print(
+            "another bench runs on this machine; the figures of both would be wrong, so this one ends", file=sys.stderr
+        )
+        return 1
     return status
+
+
+@contextmanager
+def the_only_one() -> Iterator[None]:
+    """Hold the machine's one place for a bench. Raises BlockingIOError when it is taken."""
+    try:
+        import fcntl  # not there on Windows
+    except ImportError:
+        yield
+        return
+    with (Path(tempfile.gettempdir()) / "batuta-bench.lock").open("a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def _interrupt(_number: int, _frame: Any) -> NoReturn:

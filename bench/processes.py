@@ -152,17 +152,24 @@ class Process:
 
     def stop(self) -> None:
         """End it and its descendants: politely, then not."""
-        descendants: list[psutil.Process] = []
-        with suppress(psutil.Error):
-            descendants = psutil.Process(self.pid).children(recursive=True)
+        # Looked for until it has ended: it may start a process after it was told to go.
+        descendants = self._descendants()
         self._popen.terminate()
-        try:
-            self._popen.wait(STOP_S)
-        except subprocess.TimeoutExpired:
+        deadline = time.perf_counter() + STOP_S
+        while self.is_alive and time.perf_counter() < deadline:
+            descendants |= self._descendants()
+            time.sleep(0.02)
+        if self.is_alive:
             self._popen.kill()
-            self._popen.wait(STOP_S)
-        end_all(descendants)
+        self._popen.wait(STOP_S)
+        end_all(list(descendants))
         self._log.close()
+
+    def _descendants(self) -> set[psutil.Process]:
+        try:
+            return set(psutil.Process(self.pid).children(recursive=True))
+        except psutil.Error:
+            return set()
 
     def __enter__(self) -> Process:
         return self

@@ -20,6 +20,7 @@ from bench.processes import NotStarted, Process, free_port, python, wait_for_por
 
 LISTENING = re.compile(r"https?://127\.0\.0\.1:(\d+)")
 START_S = 30.0
+GRACE_S = 5.0  # seconds a loader stays without its gateway
 PEERS = ("litellm", "portkey", "bifrost", "llama-swap")  # named in the report where they are on the PATH
 
 _NGINX = """\
@@ -148,7 +149,9 @@ def batuta_environ(folder: Path, settings: str, **extra: str) -> dict[str, str]:
 
 def batuta_settings(*, port: int, tables: str = "") -> str:
     """Return the TOML of a gateway that looks at nothing but what it is given."""
-    return f'host = "127.0.0.1"\nport = {port}\nstarter = false\ndiscover = false\nbrowser = false\n{tables}'
+    switches = "starter = false\ndiscover = false\nbrowser = false"
+    # The grace is short so that a loader, should it be missed at the end, does not stay.
+    return f'host = "127.0.0.1"\nport = {port}\n{switches}\n{tables}[loader]\ngrace_s = {GRACE_S}\n'
 
 
 def start_batuta(folder: Path, *, mock_port: int, core: int | None) -> tuple[Process, Target]:

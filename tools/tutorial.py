@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ MODEL = "tiny"
 SHOWN_URL = "http://127.0.0.1:22888"
 LISTENING = re.compile(r"Batuta is listening on (http://\S+)")
 START_LIMIT_S = 90.0
+APPEAR_LIMIT_S = 20.0  # twice what is promised
 STEP_LIMIT_S = 120.0
 LONGEST_STREAM = 8  # lines the page shows of one; the middle of a longer one is left out
 LEFT_OUT = "..."
@@ -123,7 +125,7 @@ def batuta() -> Iterator[Running]:
     folder = Path(tempfile.mkdtemp(prefix="batuta-tutorial-"))
     (folder / "models").mkdir()
     tiny_gguf(folder / "models" / f"{MODEL}.gguf")
-    options = ["--port", "0", "--no-browser", "--no-discover", "--no-starter", "--brain", MODEL]
+    options = ["--port", "0", "--no-browser", "--no-discover", "--no-starter"]
     log = folder / "up.log"
     try:
         with log.open("w") as output:
@@ -136,7 +138,9 @@ def batuta() -> Iterator[Running]:
                 cwd=ROOT,
             )
         try:
-            yield Running(_wait_for_url(process, log), folder)
+            url = _wait_for_url(process, log)
+            _wait_for_model(url)
+            yield Running(url, folder)
         finally:
             _stop(process, folder)
     finally:
@@ -168,6 +172,17 @@ def _wait_for_url(process: subprocess.Popen[bytes], log: Path) -> str:
             return match[1]
         time.sleep(0.05)
     raise RuntimeError(f"batuta up did not listen (exit {process.poll()}):\n{log.read_text(errors='replace')}")
+
+
+def _wait_for_model(url: str) -> None:
+    """Return when the model has appeared in the list: a reader has taken longer to open a second terminal."""
+    end = time.monotonic() + APPEAR_LIMIT_S
+    while time.monotonic() < end:
+        with urllib.request.urlopen(f"{url}/v1/models", timeout=10) as answer:  # noqa: S310  # our own loopback address
+            if any(item["id"] == MODEL for item in json.load(answer)["data"]):
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"the model {MODEL} did not appear within {APPEAR_LIMIT_S:.0f} s")
 
 
 def _stop(process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -178,7 +178,10 @@ def loads_of(batuta: Batuta, model: str) -> int:
 
 def test_a_broken_file_is_no_model_and_is_told(batuta: Batuta) -> None:
     """It never reaches native code; the page and doctor can say what is wrong with it."""
-    (batuta.folder / "models" / "broken.gguf").write_bytes(b"GGUF" + b"\xff" * 64)
+    broken = batuta.folder / "models" / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"\xff" * 64)
+    an_hour_ago = time.time() - 3600
+    os.utime(broken, (an_hour_ago, an_hour_ago))  # one that has just come may still be being copied
     try:
         batuta.ask("GET", "/manage/models?refresh=1")
         models = [m["id"] for m in batuta.ask("GET", "/v1/models").json()["data"]]
@@ -186,7 +189,7 @@ def test_a_broken_file_is_no_model_and_is_told(batuta: Batuta) -> None:
         problems = batuta.ask("GET", "/manage/catalog/problems").body
         assert b"broken.gguf" in problems
     finally:
-        (batuta.folder / "models" / "broken.gguf").unlink()
+        broken.unlink()
 
 
 def test_a_file_dropped_into_the_models_folder_becomes_a_model(batuta: Batuta) -> None:

@@ -150,6 +150,16 @@ def test_models_panel_is_current_without_a_reload(visitor: Visitor) -> None:
     ]
 
 
+def test_live_stream_starts_however_slowly_its_script_arrives(visitor: Visitor) -> None:
+    """The panel is live even when the extension that keeps it live is the last file to come."""
+    page = visitor.open()
+    page.route("**/hx-sse.min.js", lambda route: (page.wait_for_timeout(400), route.continue_()))
+    page.reload()
+    page.wait_for_selector("body.started")
+    visitor.app.show("progress")
+    expect(page.locator("[data-model='devstral-small']")).to_contain_text("loading 63 %")
+
+
 def test_first_model_appears_by_itself(visitor: Visitor) -> None:
     """An empty computer shows the three ways; a server can be added; when a model is there, the page is ready."""
     page = visitor.open(scene="empty")

@@ -17,7 +17,7 @@ from batuta.errors import (
 )
 from batuta.testing import faulty_upstream as faulty
 from batuta.testing.faulty_upstream import Wire
-from tests.faults.upstream import asking, both_clients, both_ways, facing
+from tests.faults.upstream import SHORT_S, asking, both_clients, both_ways, facing
 
 
 @both_clients
@@ -29,20 +29,20 @@ async def test_u1_refused(stream: bool, is_direct: bool) -> None:
         error = (await asker.chat(stream=stream)).failure
     assert type(error) is UpstreamUnreachable
     assert error.cause is Cause.ENGINE_OFFLINE
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5.0
 
 
 async def test_u2_a_name_that_does_not_resolve() -> None:
     """A name nobody knows is UpstreamUnreachable, or a timeout where the resolver itself is silent."""
     async with asking("http://nowhere.invalid/v1") as asker:
-        error = (await asker.chat(stream=True, wait_s=2.0)).failure
+        error = (await asker.chat(stream=True)).failure
     assert type(error) in {UpstreamUnreachable, UpstreamTimeout}
 
 
 async def test_u3_wrong_tls() -> None:
     """A server that speaks no TLS where TLS is due is UpstreamUnreachable."""
     async with faulty.speaking_plainly() as url, asking(url.replace("http:", "https:")) as asker:
-        error = (await asker.chat(stream=True, wait_s=2.0)).failure
+        error = (await asker.chat(stream=True)).failure
     assert type(error) is UpstreamUnreachable
 
 
@@ -50,7 +50,7 @@ async def test_u3_wrong_tls() -> None:
 async def test_u4_connecting_hangs(is_direct: bool) -> None:
     """A connection that is never taken ends in UpstreamTimeout by the connect limit."""
     async with faulty.never_accepting() as url, asking(url, is_direct=is_direct) as asker:
-        error = (await asker.chat(stream=True, wait_s=5.0)).failure
+        error = (await asker.chat(stream=True)).failure
     assert type(error) is UpstreamTimeout
 
 
@@ -59,7 +59,7 @@ async def test_u4_connecting_hangs(is_direct: bool) -> None:
 async def test_u5_silence_after_the_request(stream: bool, is_direct: bool) -> None:
     """A backend that never begins to answer ends in UpstreamTimeout at the deadline, and is told to stop."""
     async with facing(faulty.silent, is_direct=is_direct) as (asker, upstream):
-        error = (await asker.chat(stream=stream)).failure
+        error = (await asker.chat(stream=stream, wait_s=SHORT_S)).failure
         assert type(error) is UpstreamTimeout
         assert error.cause is Cause.TIMEOUT
         assert len(upstream.requests) == 1
@@ -75,7 +75,7 @@ async def test_u6_headers_then_silence(stream: bool, is_direct: bool) -> None:
         await wire.silence()
 
     async with facing(script, is_direct=is_direct) as (asker, _):
-        outcome = await asker.chat(stream=stream)
+        outcome = await asker.chat(stream=stream, idle_s=SHORT_S)
     assert not outcome.deltas
     assert type(outcome.failure) is UpstreamTimeout
 
@@ -88,7 +88,7 @@ async def test_u6_silence_in_the_middle(is_direct: bool) -> None:
         await wire.silence()
 
     async with facing(faulty.stream("partial", end=end), is_direct=is_direct) as (asker, _):
-        outcome = await asker.chat(stream=True)
+        outcome = await asker.chat(stream=True, idle_s=SHORT_S)
     assert outcome.text == "partial"
     assert type(outcome.failure) is StreamBroken
     assert outcome.failure.details["reason"] == "upstream_timeout"

@@ -88,7 +88,7 @@ async def test_u14_characters_cut_by_the_network(size: int) -> None:
     text = "Olá, 世界 🎼"
     data = delta_event(Delta(text=text)) + delta_event(Delta(finish=FinishReason.STOP)) + b"data: [DONE]\n\n"
     async with facing(faulty.pieces(data, size)) as (asker, _):
-        outcome = await asker.chat(stream=True, wait_s=5.0)
+        outcome = await asker.chat(stream=True)
     assert outcome.text == text
 
 
@@ -101,7 +101,7 @@ async def test_u15_line_endings_and_comments() -> None:
         b'id: 7\nretry: 10\ndata: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
     )
     async with facing(faulty.pieces(data, 5)) as (asker, _):
-        outcome = await asker.chat(stream=True, wait_s=5.0)
+        outcome = await asker.chat(stream=True)
     assert outcome.error is None
     assert outcome.text == "one two"
 
@@ -110,7 +110,7 @@ async def test_u15_line_endings_and_comments() -> None:
 async def test_u16_a_line_without_end(is_direct: bool) -> None:
     """A line above 1 MiB ends in StreamBroken, and the backend is cut off long before its 10 MB are in."""
     async with facing(faulty.long_line(10 * 1024 * 1024), is_direct=is_direct) as (asker, _):
-        outcome = await asker.chat(stream=True, wait_s=5.0)
+        outcome = await asker.chat(stream=True)
     assert outcome.text == "begun"
     assert type(outcome.failure) is StreamBroken
     assert "1,048,576" in outcome.failure.message

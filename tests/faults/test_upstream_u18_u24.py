@@ -23,7 +23,7 @@ from batuta.errors import (
 )
 from batuta.testing import faulty_upstream as faulty
 from batuta.testing.faulty_upstream import Wire, delta_event
-from tests.faults.upstream import KEY, both_clients, both_ways, facing
+from tests.faults.upstream import KEY, SHORT_S, both_clients, both_ways, facing
 
 LOADING = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
 
@@ -108,22 +108,22 @@ async def test_u23_a_slow_drip_is_alive_until_it_stops(is_direct: bool) -> None:
 
     async def script(wire: Wire) -> None:
         await wire.begin_stream()
-        for _ in range(4):
+        for _ in range(12):
             await wire.say("drop")
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(0.05)
         await wire.end_stream()
 
     async with facing(script, is_direct=is_direct) as (asker, _):
-        outcome = await asker.chat(stream=True)
+        outcome = await asker.chat(stream=True, idle_s=0.5)
     assert outcome.error is None
-    assert outcome.text == "drop" * 4
+    assert outcome.text == "drop" * 12
 
 
 @both_clients
 async def test_u23_a_drip_below_the_idle_limit_is_dead(is_direct: bool) -> None:
     """Deltas further apart than the idle limit break the stream."""
-    async with facing(faulty.drip(0.5), is_direct=is_direct) as (asker, _):
-        outcome = await asker.chat(stream=True)
+    async with facing(faulty.drip(5.0), is_direct=is_direct) as (asker, _):
+        outcome = await asker.chat(stream=True, idle_s=SHORT_S)
     assert outcome.text == "drop"
     assert type(outcome.failure) is StreamBroken
 
@@ -132,7 +132,7 @@ async def test_u23_a_drip_below_the_idle_limit_is_dead(is_direct: bool) -> None:
 async def test_u23_a_flood_is_cut(is_direct: bool) -> None:
     """A stream without end is cut at the cap on its bytes."""
     async with facing(faulty.flood, is_direct=is_direct) as (asker, upstream):
-        outcome = await asker.chat(stream=True, wait_s=5.0)
+        outcome = await asker.chat(stream=True)
         assert type(outcome.failure) is StreamBroken
         for _ in range(100):
             if upstream.cut:
@@ -184,7 +184,7 @@ async def test_u23_gzip_nobody_asked_for(is_direct: bool) -> None:
 async def test_u23_a_gzip_bomb(is_direct: bool) -> None:
     """A packed answer is never unpacked above the cap."""
     async with facing(faulty.packed(factor=50_000_000 // 10), is_direct=is_direct) as (asker, _):
-        error = (await asker.chat(stream=False, wait_s=5.0)).failure
+        error = (await asker.chat(stream=False)).failure
     assert type(error) is UpstreamFailed
     assert "more than Batuta takes" in error.message
 
@@ -233,4 +233,4 @@ async def test_bytes_pass_through_untouched() -> None:
     """A passed-through stream gives the backend's very bytes."""
     data = b": hello\n\n" + delta_event(Delta(text="a")) + b'data: {"odd":  1}\r\n\r\n' + b"data: [DONE]\n\n"
     async with facing(faulty.pieces(data, 3)) as (asker, _):
-        assert await asker.bytes_of(stream=True, wait_s=5.0) == data
+        assert await asker.bytes_of(stream=True) == data

@@ -6,7 +6,7 @@ choices up again when it comes back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
@@ -52,7 +52,7 @@ def merge(known: Mapping[str, ModelRecord], provider_id: str, reported: Sequence
     changes = [_renewed(ours[address], found) for address, found in usable.items() if address in ours]  # 2
     gone = {address: record for address, record in ours.items() if address not in usable}
     added: list[ModelRecord] = []
-    taken = set(known)
+    taken = {model_id.casefold() for model_id in known}
     for address, found in usable.items():
         if address in ours:
             continue
@@ -60,7 +60,7 @@ def merge(known: Mapping[str, ModelRecord], provider_id: str, reported: Sequence
             changes.append(replace(gone.pop(moved), found=found, is_present=True))
         else:  # 4
             added.append(ModelRecord(new_id(provider_id, address, taken), provider_id, found))
-            taken.add(added[-1].id)
+            taken.add(added[-1].id.casefold())
     absent = tuple(replace(record, is_present=False) for record in gone.values() if record.is_present)  # 5
     changed = tuple(record for record in changes if record != known[record.id])
     return Merge(tuple(added), changed, absent, problems)
@@ -110,12 +110,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def new_id(provider_id: str, address: str, taken: Iterable[str]) -> str:
-    """Return a free id: a file's stem, or `provider/address`; a clash gets `-2`, `-3`, ..."""
-    taken = {name.casefold() for name in taken} | RESERVED
+def new_id(provider_id: str, address: str, taken: Collection[str]) -> str:
+    """Return a free id: a file's stem, or `provider/address`; a clash gets `-2`, `-3`, ... `taken`: ids, casefolded."""
     base = model_stem(address) if provider_id == LOCAL.id else f"{provider_id}/{address}"
     candidate, number = base, 1
-    while candidate.casefold() in taken:
+    while candidate.casefold() in taken or candidate.casefold() in RESERVED:
         number += 1
         candidate = f"{base}-{number}"
     return candidate

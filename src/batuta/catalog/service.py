@@ -226,6 +226,7 @@ class Catalog:
             record = self._record(model_id)
             self._check_roles(model_id, choices.get("roles", frozenset()))
             wanted = replace(record.choices, **choices)
+            await self._save_configuration()
             await self._store.save_models([replace(record, choices=wanted)])
             # Discovery may have renewed the rest of the record meanwhile.
             self._records[model_id] = replace(self._record(model_id), choices=wanted)
@@ -304,7 +305,7 @@ class Catalog:
         async with self._looking:
             if self._looks < mine:
                 await self._look(is_asked=True)
-                await self._save()
+        await self._save()
 
     async def merge(self, provider_id: str, reported: Sequence[Reported]) -> None:
         """Take in what a provider has, and save what is different."""
@@ -383,16 +384,20 @@ class Catalog:
                 return
             self._unsaved = set()
             try:
-                if not self._is_configuration_saved:
-                    await self._store.save_providers((s.provider, s.source) for s in self._providers.values())
-                    await self._store.save_meta(FOUND_BY, __version__)
-                    self._is_configuration_saved = True
+                await self._save_configuration()
                 await self._store.save_models(self._records[model_id] for model_id in ids)
             except NotSaved as error:
                 self._unsaved |= ids
                 self._save_problem = error.message
             else:
                 self._save_problem = None
+
+    async def _save_configuration(self) -> None:
+        """Write the providers that models refer to, once a start."""
+        if not self._is_configuration_saved:
+            await self._store.save_providers((state.provider, state.source) for state in self._providers.values())
+            await self._store.save_meta(FOUND_BY, __version__)
+            self._is_configuration_saved = True
 
     # From records to specs ----------------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ Each coroutine runs in a transaction that the store opens and ends.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, event, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -37,10 +38,17 @@ def server_engine(url: str) -> AsyncEngine:
 def file_engine(path: Path) -> AsyncEngine:
     """Return an engine for a SQLite file that is there."""
     # One connection: SQLite has one writer, and a queue in front of it is better than a lock behind it.
-    address = f"sqlite+aiosqlite:///{path.absolute().as_uri()}?mode=rw&uri=true"
-    engine = create_async_engine(address, pool_size=1, max_overflow=0)
+    engine = create_async_engine(_address("sqlite+aiosqlite", path), pool_size=1, max_overflow=0)
+    _set_up(engine.sync_engine)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _address(dialect: str, path: Path) -> str:
+    return f"{dialect}:///{path.absolute().as_uri()}?mode=rw&uri=true"
+
+
+def _set_up(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # Python's own transactions leave schema changes outside
         cursor = connection.cursor()
@@ -49,11 +57,9 @@ def file_engine(path: Path) -> AsyncEngine:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
-
-    return engine
 
 
 async def version(connection: AsyncConnection) -> str | None:
@@ -71,20 +77,40 @@ async def make(connection: AsyncConnection, newest: str) -> None:
     await connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": newest})
 
 
-async def bring_up_to_date(connection: AsyncConnection) -> None:
-    """Run the steps that the database still lacks."""
-    await connection.run_sync(upgrade)
+def bring_up_to_date(server: str | None, path: Path | None) -> None:
+    """Run the steps that the database still lacks. Call it in a thread: alembic reads files."""
+    if path is not None:
+        engine = create_engine(_address("sqlite", path))
+        _set_up(engine)
+        with engine.begin() as connection:
+            upgrade(connection)
+        engine.dispose()
+    elif server is not None:
+        asyncio.run(_upgrade_server(server))  # its driver needs a loop, and this thread has none
+
+
+async def _upgrade_server(url: str) -> None:
+    engine = server_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(upgrade)
+    finally:
+        await engine.dispose()
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the missing steps on a connection without a loop."""
+    """Run the missing steps on a connection without a loop. Raises BadSettings for a version that never was."""
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", "batuta.catalog:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise BadSettings(f"the database cannot be brought up to date: {error}") from None
 
 
 async def read(connection: AsyncConnection) -> Contents:

@@ -8,7 +8,6 @@ database has to be brought up to date. Knows nothing of discovery or of what a r
 from __future__ import annotations
 
 import asyncio
-import importlib
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
@@ -121,10 +120,13 @@ class Store:
         return await self._do(sql.read)
 
     async def _upgrade(self) -> None:
-        await asyncio.to_thread(importlib.import_module, "alembic.command")
+        await self._connect()
         from batuta.catalog import sql
 
-        await self._do(sql.bring_up_to_date)
+        try:
+            await asyncio.to_thread(sql.bring_up_to_date, self._server, self._path)
+        except sql.FAULTS as error:
+            raise self._refused(error) from None
 
     def _refuse_newer(self, version: str | None) -> None:
         if version is not None and version > SCHEMA:  # 3
@@ -216,11 +218,13 @@ class Store:
                     await sql.make(connection, SCHEMA)
                 result = await work(connection)
         except sql.FAULTS as error:
-            # The statement and its values stay out of the message: only what the database itself said is told.
-            reason = getattr(error, "orig", None) or error
-            raise NotSaved(f"the change was not saved: {self._shown} says {reason}") from None
+            raise self._refused(error) from None
         self._lacks_tables = False
         return result
+
+    def _refused(self, error: Exception) -> NotSaved:
+        # The statement and its values stay out of the message: only what the database itself said is told.
+        return NotSaved(f"the change was not saved: {self._shown} says {getattr(error, 'orig', None) or error}")
 
     async def _connect(self) -> AsyncEngine:
         async with self._connecting:

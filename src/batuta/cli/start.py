@@ -129,9 +129,10 @@ def start(settings: Settings, *, as_json: bool, keep_loader: bool, opens_browser
     from batuta.observe.log import configure
 
     # While bars move, the log goes to its file only.
-    configure(settings, to_terminal=keep_loader and not as_json and is_terminal(sys.stderr))
+    has_log = keep_loader and not as_json and is_terminal(sys.stderr)
+    configure(settings, to_terminal=has_log)
     is_shown = opens_browser and settings.browser and not as_json and has_display(os.environ) and is_terminal()
-    view = choose_view(as_json=as_json, on_listening=open_browser if is_shown else lambda _url: None)
+    view = choose_view(as_json=as_json, has_log=has_log, on_listening=open_browser if is_shown else lambda _url: None)
     try:
         with _term_as_interrupt(), view:
             code = run(settings, listener=view, keep_loader=keep_loader)

@@ -282,8 +282,8 @@ def _table(rows: list[Row]) -> Any:
     return table
 
 
-def choose_view(*, as_json: bool, on_listening: Callable[[str], None]) -> View:
-    """Return the view that suits stdout."""
+def choose_view(*, as_json: bool, has_log: bool, on_listening: Callable[[str], None]) -> View:
+    """Return the view that suits stdout. `has_log`: the log is written to the same terminal, where bars would tear."""
     if as_json:
         return JsonView(on_listening)
-    return LiveView(on_listening) if is_terminal(sys.stdout) else PlainView(on_listening)
+    return LiveView(on_listening) if is_terminal(sys.stdout) and not has_log else PlainView(on_listening)

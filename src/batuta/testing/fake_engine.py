@@ -103,6 +103,10 @@ class FakeRemoteEngine:
         """Have chats with a model end in `error` after some deltas; the next `times` of them, or all."""
         self._chat_failures[model] = _Failure(error, times, after)
 
+    def mend(self, model: str) -> None:
+        """Let the model answer again, and load again."""
+        self._chat_failures.pop(model, None)
+
     async def list_models(self) -> Sequence[ReportedModel]:
         """Return the models it was made with."""
         self._answer()
@@ -209,9 +213,8 @@ class FakeEngine(FakeRemoteEngine):
         self._load_failures[model] = _Failure(error(text, model=model, cause=cause), times)
 
     def mend(self, model: str) -> None:
-        """Let the model load and answer again."""
+        super().mend(model)
         self._load_failures.pop(model, None)
-        self._chat_failures.pop(model, None)
 
     def vanish(self, model: str, reason: str = "the process ended") -> None:
         """Lose a resident model, as a crash does: its chats break and the watchers are told."""

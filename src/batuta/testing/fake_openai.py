@@ -41,6 +41,7 @@ class FakeOpenAI:
 
     Attributes:
         requests: what was asked, in order.
+        port: where it listens.
     """
 
     def __init__(
@@ -51,14 +52,9 @@ class FakeOpenAI:
         self.first_s = first_s
         self.token_s = token_s
         self.requests: list[http.Request] = []
+        self.port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
@@ -68,6 +64,7 @@ class FakeOpenAI:
     async def start(self, port: int = 0) -> Self:
         """Listen on a loopback port; 0: any free one."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, backlog=1024)
+        self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     async def aclose(self) -> None:

@@ -108,6 +108,7 @@ class FaultyUpstream:
         requests: what was asked, in order.
         connections: how many there were.
         cut: how many the other side closed while a script was playing.
+        port: where it listens.
     """
 
     def __init__(self, *scripts: Script) -> None:
@@ -117,12 +118,7 @@ class FaultyUpstream:
         self.requests: list[http.Request] = []
         self.connections = 0
         self.cut = 0
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        self.port = 0
 
     @property
     def url(self) -> str:
@@ -131,6 +127,7 @@ class FaultyUpstream:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     async def __aexit__(

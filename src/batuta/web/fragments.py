@@ -252,7 +252,7 @@ def device_row(view: View, words: Language) -> DeviceRow:
     for index, part in enumerate(view.get("segments") or ()):
         count = int(part.get("bytes") or 0)
         used += count
-        width = min(1000 - start, max(4, round(1000 * count / budget)))
+        width = min(1000 - start, max(12, round(1000 * count / budget)))
         name = str(part.get("name") or part.get("model") or "")
         segments.append(Segment(name=name, size=words.size(count), start=start, width=width, hue=index % HUES))
         start += width

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from bench import mock, relay
+from bench.__main__ import the_only_one
 from bench.common import Goal, Meter, median, percentile, table
 from bench.lifecycle import decide
 from bench.loadgen import Job, Outcome, measure, read_text
@@ -236,3 +237,12 @@ def test_decisions_are_taken_with_a_full_queue() -> None:
 def test_imports_are_added_up_by_package() -> None:
     """Own times of a package's modules are summed, the dearest package first."""
     assert by_package([("a.b", 5, 5), ("c", 7, 7), ("a", 4, 20)]) == [("a", 2, 9), ("c", 1, 7)]
+
+
+def test_two_benches_do_not_run_at_once() -> None:
+    """The second of two is told so, because both would measure each other; afterwards there is room again."""
+    with the_only_one():
+        with pytest.raises(BlockingIOError), the_only_one():
+            pytest.fail("two at once")
+    with the_only_one():
+        pass

@@ -142,9 +142,11 @@ def test_models_nobody_asked_for_are_no_part_of_the_start() -> None:
 
 def test_the_view_suits_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON when asked for, lines in a pipe, bars in a terminal."""
-    assert isinstance(choose_view(as_json=True, on_listening=print), JsonView)
-    monkeypatch.setattr("sys.stdout", io.StringIO())
-    assert isinstance(choose_view(as_json=False, on_listening=print), PlainView)
+    assert isinstance(choose_view(as_json=True, has_log=False, on_listening=print), JsonView)
+    assert isinstance(choose_view(as_json=False, has_log=False, on_listening=print), PlainView)
+    monkeypatch.setattr("batuta.cli.start_view.is_terminal", lambda _stream: True)
+    assert isinstance(choose_view(as_json=False, has_log=False, on_listening=print), LiveView)
+    assert isinstance(choose_view(as_json=False, has_log=True, on_listening=print), PlainView)
 
 
 def test_set_reaches_every_setting(batuta: Batuta, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

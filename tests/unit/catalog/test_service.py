@@ -1,0 +1,301 @@
+"""The catalog as a whole: it starts from what is stored, keeps looking, and never loses what a person set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from batuta.catalog.entities import Provider, Role
+from batuta.catalog.records import LOCAL
+from batuta.catalog.store import NotSaved, Store
+from batuta.engines.base import ReportedModel
+from batuta.errors import BadRequest, BadSettings, ModelNotFound, UpstreamUnreachable
+from batuta.settings import EngineSettings, ProviderSettings
+from tests.unit.catalog.stage import OLLAMA, Cast, cast
+
+API = Provider("api", "openai_compat", "An API", "https://api.example.com/v1")
+OFFLINE = UpstreamUnreachable("nobody answers at 127.0.0.1:11434")
+
+
+async def test_a_start_shows_the_models_in_the_folders(data_dir: Path) -> None:
+    """After start every file is a spec: context cut to the setting, memory booked once for all slots."""
+    async with cast(data_dir, engine=EngineSettings(context_length=1000, slots=4)) as it:
+        it.file("tiny.gguf")
+        await it.catalog.start()
+        spec = it.catalog.specs()["tiny"]
+        assert (spec.name, spec.context_length, spec.slots, spec.is_loadable) == ("Name of tiny", 1000, 4, True)
+        assert spec.need_bytes == 1000 + 100 + 2 * 1000
+        assert [[s.id for s in change.added] for change in it.changes] == [["tiny"]]
+
+
+async def test_a_small_model_keeps_the_context_it_was_trained_for(data_dir: Path) -> None:
+    """The setting is an upper limit."""
+    async with cast(data_dir, engine=EngineSettings(context_length=100_000)) as it:
+        it.file("tiny.gguf")
+        await it.catalog.start()
+        assert it.catalog.specs()["tiny"].context_length == 4096
+
+
+async def test_settings_survive_a_restart(data_dir: Path) -> None:
+    """What a person set, what was learned and added is there after a start; unchanged files are not read again."""
+    async with cast(data_dir) as it:
+        it.file("tiny.gguf")
+        await it.catalog.start()
+        await it.catalog.patch("tiny", pinned=True, ttl_s=30.0, roles=frozenset({Role.BRAIN}), name="Mine")
+        it.catalog.set_learned("tiny", memory_bytes=50_000, load_seconds=2.5)
+        await it.catalog.add_provider(API)
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        spec = it.catalog.specs()["tiny"]
+        assert (spec.pinned, spec.ttl_s, spec.roles, spec.name) == (True, 30.0, frozenset({Role.BRAIN}), "Mine")
+        assert spec.need_bytes == 50_000
+        assert it.catalog.learned("tiny").typical_load_s == 2.5
+        assert [state.provider for state in it.catalog.providers()] == [LOCAL, API]
+        assert it.reader.reads == []
+
+
+async def test_discovery_repeats(data_dir: Path) -> None:
+    """A file copied in appears within ten seconds; one that is deleted is marked absent."""
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        await settled(it)
+        path = it.file("late.gguf")
+        await it.clock.advance(3.0)
+        await settled(it)
+        await it.clock.advance(10.0)
+        await settled(it)
+        assert it.catalog.specs()["late"].is_present
+        path.unlink()
+        await it.clock.advance(10.0)
+        await settled(it)
+        assert not it.catalog.specs()["late"].is_present
+        assert [spec.id for spec in it.changes[-1].absent] == ["late"]
+
+
+async def settled(it: Cast) -> None:
+    """Wait until the look that is under way, in its thread, is over and the next one is waited for."""
+    await it.clock.settle()
+    while not it.clock.sleepers:
+        await asyncio.sleep(0.001)
+
+
+async def test_refresh_sees_what_is_there_now(data_dir: Path) -> None:
+    """A person who asks gets the truth of this moment; nothing new means no message."""
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        it.file("a.gguf")
+        await asyncio.gather(it.catalog.refresh(), it.catalog.refresh())
+        assert list(it.catalog.specs()) == ["a"]
+        told = len(it.changes)
+        await it.catalog.refresh()
+        assert len(it.changes) == told
+
+
+async def test_a_provider_is_asked_and_its_models_listed(data_dir: Path) -> None:
+    """Its models are there at once, not loadable, with the context it reports."""
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        it.answers["ollama"] = [ReportedModel("qwen3:8b", context_length=2**70)]
+        await it.catalog.start()
+        await it.catalog.refresh()
+        spec = it.catalog.specs()["ollama/qwen3:8b"]
+        assert (spec.is_local, spec.is_loadable, spec.slots, spec.address) == (True, False, 0, "qwen3:8b")
+        state = it.catalog.provider("ollama")
+        assert state is not None
+        assert state.is_online
+
+
+async def test_a_provider_that_is_gone_loses_nothing(data_dir: Path) -> None:
+    """It is marked offline with its reason and its models stay; when it is back, it is online again."""
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        it.answers["ollama"] = [ReportedModel("m")]
+        await it.catalog.start()
+        await it.catalog.refresh()
+        it.answers["ollama"] = OFFLINE
+        await it.catalog.refresh()
+        assert it.catalog.specs()["ollama/m"].is_present
+        assert it.catalog.problems() == (("ollama", OFFLINE.message),)
+        assert it.changes[-1].providers == ("ollama",)
+        it.answers["ollama"] = []
+        await it.catalog.refresh()
+        assert not it.catalog.specs()["ollama/m"].is_present
+        assert it.catalog.problems() == ()
+
+
+async def test_a_silent_provider_is_not_waited_for(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is limited, and it says so."""
+    monkeypatch.setattr("batuta.catalog.service.ASK_WITHIN_S", 0.01)
+
+    async def never(_provider: Provider) -> Sequence[ReportedModel]:
+        await asyncio.Event().wait()
+        return ()
+
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        it.catalog._list_models = never
+        await it.catalog.start()
+        await it.catalog.refresh()
+        assert "did not list its models" in it.catalog.problems()[0].reason
+
+
+async def test_far_providers_are_not_pestered(data_dir: Path) -> None:
+    """One on this machine is asked at every look, one on the internet every ten minutes."""
+    far = ProviderSettings(id="far", base_url="https://api.example.com/v1")
+    async with cast(data_dir, providers=(OLLAMA, far)) as it:
+        await it.catalog.start()
+        await settled(it)
+        await it.clock.advance(3.0)
+        await settled(it)
+        for _ in range(5):
+            await it.clock.advance(10.0)
+            await settled(it)
+        assert it.asked.count("far") == 1
+        assert it.asked.count("ollama") >= 4
+
+
+async def test_a_role_of_the_settings_is_the_models(data_dir: Path) -> None:
+    """`brain` may be an id, a path or a file name; the model holds the role, and nobody else can take it."""
+    for name in ("big", str(data_dir / "models/big.gguf"), "BIG.gguf"):
+        async with cast(data_dir, brain=name) as it:
+            it.file("big.gguf")
+            it.file("small.gguf")
+            await it.catalog.start()
+            assert [spec.id for spec in it.catalog.specs().values() if Role.BRAIN in spec.roles] == ["big"]
+            with pytest.raises(BadRequest, match="settings"):
+                await it.catalog.patch("small", roles=frozenset({Role.BRAIN}))
+            await it.catalog.patch("small", roles=frozenset({Role.EXECUTOR}))
+
+
+async def test_a_model_named_by_path_is_found_wherever_it_lies(data_dir: Path) -> None:
+    """MODEL_PATH points outside the models folder: the file is a model all the same."""
+    path = data_dir / "elsewhere.gguf"
+    async with cast(data_dir, brain=str(path)) as it:
+        it.file("elsewhere.gguf", root=data_dir)
+        await it.catalog.start()
+        assert it.catalog.specs()["elsewhere"].roles == {Role.BRAIN}
+
+
+async def test_names_that_are_nearly_right(data_dir: Path) -> None:
+    """Other letters, a path, a file name find the model; anything else is told the nearest."""
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        it.answers["ollama"] = [ReportedModel("qwen3:8b")]
+        path = it.file("Qwen3-8B.gguf")
+        await it.catalog.start()
+        await it.catalog.refresh()
+        for name in ("Qwen3-8B", "qwen3-8b", str(path), "qwen3-8b.GGUF"):
+            assert it.catalog.resolve(name).id == "Qwen3-8B"
+        assert it.catalog.resolve("qwen3:8b").id == "ollama/qwen3:8b"
+        with pytest.raises(ModelNotFound, match="did you mean Qwen3-8B") as caught:
+            it.catalog.resolve("Qwen3-9B")
+        assert caught.value.suggestion == "Qwen3-8B"
+        with pytest.raises(ModelNotFound) as caught:
+            it.catalog.resolve("x\r\ny" * 1000)
+        assert caught.value.message.isprintable()
+
+
+async def test_an_ambiguous_name_is_nobodys(data_dir: Path) -> None:
+    """Two files that a name could mean: neither is taken."""
+    async with cast(data_dir) as it:
+        it.file("a/x.gguf")
+        it.file("b/x.gguf")
+        await it.catalog.start()
+        with pytest.raises(ModelNotFound):
+            it.catalog.resolve("x.gguf")
+
+
+async def test_a_change_that_cannot_be_saved_is_not_made(data_dir: Path) -> None:
+    """The disk is full: the caller hears it, the model stays as it was, discovery goes on."""
+    async with cast(data_dir) as it:
+        it.file("a.gguf")
+        await it.catalog.start()
+        await it.catalog.refresh()
+        it.store._locked = "the disk is full"
+        with pytest.raises(NotSaved, match="full"):
+            await it.catalog.patch("a", pinned=True)
+        with pytest.raises(NotSaved):
+            await it.catalog.add_provider(API)
+        assert not it.catalog.specs()["a"].pinned
+        it.file("b.gguf")
+        await it.catalog.refresh()
+        assert "b" in it.catalog.specs()
+        assert "full" in it.catalog.problems()[0].reason
+        it.store._locked = None
+        await it.catalog.refresh()
+        assert it.catalog.problems() == ()
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        assert sorted(it.catalog.specs()) == ["a", "b"]
+
+
+async def test_providers_come_and_go_by_a_persons_hand(data_dir: Path) -> None:
+    """Adding asks it at once; deleting takes its models; ids are unique; those of the settings stay."""
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        it.answers["api"] = [ReportedModel("m")]
+        await it.catalog.start()
+        assert (await it.catalog.add_provider(API)).is_online
+        assert "api/m" in it.catalog.specs()
+        with pytest.raises(BadRequest, match="already"):
+            await it.catalog.add_provider(API)
+        with pytest.raises(BadRequest, match="settings"):
+            await it.catalog.remove_provider("ollama")
+        await it.catalog.remove_provider("api")
+        assert it.changes[-1].removed == ("api/m",)
+        with pytest.raises(BadRequest, match="no provider"):
+            await it.catalog.remove_provider("api")
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        assert it.catalog.provider("api") is None
+
+
+async def test_a_provider_that_left_the_settings(data_dir: Path) -> None:
+    """Its models are absent, with their settings, until it is back."""
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        it.answers["ollama"] = [ReportedModel("m")]
+        await it.catalog.start()
+        await it.catalog.refresh()
+        await it.catalog.patch("ollama/m", pinned=True)
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        assert not it.catalog.specs()["ollama/m"].is_present
+        assert it.catalog.provider("ollama") is None
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        it.answers["ollama"] = [ReportedModel("m")]
+        await it.catalog.start()
+        await it.catalog.refresh()
+        spec = it.catalog.specs()["ollama/m"]
+        assert (spec.is_present, spec.pinned) == (True, True)
+
+
+async def test_a_switched_off_provider_switches_its_models_off(data_dir: Path) -> None:
+    """It is not asked, and nobody is sent to it."""
+    async with cast(data_dir) as it:
+        it.answers["api"] = [ReportedModel("m")]
+        await it.catalog.start()
+        await it.catalog.add_provider(replace(API, enabled=False))
+        assert it.asked == []
+
+
+async def test_settings_with_one_id_twice_are_refused(data_dir: Path) -> None:
+    """`local` is Batuta's own provider."""
+    with pytest.raises(BadSettings, match="local"):
+        async with cast(data_dir, providers=(replace_id(OLLAMA, "local"),)):
+            pass
+
+
+def replace_id(settings: ProviderSettings, ident: str) -> ProviderSettings:
+    return settings.model_copy(update={"id": ident})
+
+
+async def test_a_kill_before_the_first_save_costs_nothing(data_dir: Path) -> None:
+    """What discovery saw is saved some seconds after the start, and with every look from then on."""
+    async with cast(data_dir) as it:
+        it.file("a.gguf")
+        await it.catalog.start()
+        await settled(it)
+        await it.clock.advance(3.0)
+        await settled(it)
+        other = Store.in_folder(data_dir)
+        assert [record.id for record in (await other.open()).models] == ["a"]
+        await other.aclose()

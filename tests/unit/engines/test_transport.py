@@ -1,0 +1,157 @@
+"""The way out: which client, which headers, and nothing that could take a key elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from batuta.engines.transport import Transport, UpstreamRequest, loopback_place
+from batuta.errors import BadRequest, KeyInvalid, UpstreamFailed, UpstreamRejected
+from batuta.testing import faulty_upstream as faulty
+from batuta.testing.faulty_upstream import FaultyUpstream, Wire
+from batuta.vault.secret import Secret
+
+KEY = Secret("sk-test-not-a-key-transport")
+both_clients = pytest.mark.parametrize("is_direct", [True, False], ids=["loopback", "aiohttp"])
+
+
+def request_for(url: str, **rest: Any) -> UpstreamRequest:
+    fields = {"headers": {"x-one": "1"}, "body": b"{}", "deadline": asyncio.get_running_loop().time() + 5, **rest}
+    return UpstreamRequest("POST", url, **fields)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://127.0.0.1:8080/v1", ("127.0.0.1", 8080)),
+        ("http://127.9.9.9/v1", ("127.9.9.9", 80)),
+        ("http://[::1]:1234/v1", ("::1", 1234)),
+        ("http://LOCALHOST:1/", ("localhost", 1)),
+        ("https://127.0.0.1/v1", None),
+        ("http://user@127.0.0.1/v1", None),
+        ("http://127.0.0.1.nip.io/v1", None),
+        ("http://localhost.example/v1", None),
+        ("http://10.0.0.1/v1", None),
+        ("http://2130706433/v1", None),
+    ],
+)
+def test_only_this_machine_is_direct(url: str, place: tuple[str, int] | None) -> None:
+    """The quick client serves plaintext to addresses that are this machine by their text."""
+    assert loopback_place(url) == place
+
+
+@both_clients
+async def test_a_request_arrives_as_it_was_meant(is_direct: bool) -> None:
+    """Path, query, host, key and body arrive, compression is declined, and the reply has status and headers."""
+    async with FaultyUpstream(faulty.status(418, b"teapot", x_kind="pot")) as upstream:
+        transport = Transport(is_direct=is_direct)
+        reply = await transport.send(request_for(f"{upstream.url}/chat?x=1", key=KEY))
+        assert (reply.status, reply.content_type, reply.headers["x-kind"]) == (418, "application/json", "pot")
+        assert await reply.read() == b"teapot"
+        await reply.aclose()
+        await transport.aclose()
+    (seen,) = upstream.requests
+    assert (seen.method, seen.path, seen.body) == ("POST", "/v1/chat?x=1", b"{}")
+    assert seen.headers["host"] == f"127.0.0.1:{upstream.port}"
+    assert seen.headers["authorization"] == f"Bearer {KEY.reveal()}"
+    assert seen.headers["accept-encoding"] == "identity"
+    assert seen.headers["x-one"] == "1"
+
+
+@both_clients
+async def test_redirects_are_answers(is_direct: bool) -> None:
+    """A redirect is returned as it came; nothing follows it with a key."""
+    async with FaultyUpstream(faulty.whole()) as elsewhere:
+        async with FaultyUpstream(faulty.status(307, b"", location=elsewhere.url)) as upstream:
+            transport = Transport(is_direct=is_direct)
+            reply = await transport.send(request_for(upstream.url, key=KEY))
+            assert reply.status == 307
+            await reply.aclose()
+            await transport.aclose()
+        assert not elsewhere.requests
+
+
+@both_clients
+@pytest.mark.parametrize("headers", [{"x-a": "1\r\nx-b: 2"}, {"x-a\n": "1"}, {"x-a": "caf\u00e9\u4e16"}])
+async def test_headers_cannot_be_smuggled(headers: dict[str, str], is_direct: bool) -> None:
+    """A line break or a character beyond HTTP's in a header is refused before anything is sent."""
+    transport = Transport(is_direct=is_direct)
+    with pytest.raises(BadRequest):
+        await transport.send(request_for("http://127.0.0.1:9/v1", headers=headers))
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("path", ["a b", "a\r\nhost: evil", "caf\u00e9"])
+async def test_addresses_cannot_be_smuggled(path: str) -> None:
+    """A blank, a line break or a character beyond ASCII in an address is refused."""
+    with pytest.raises(BadRequest):
+        await Transport().send(request_for(f"http://127.0.0.1:9/{path}"))
+
+
+@both_clients
+async def test_a_stale_connection_is_replaced(is_direct: bool) -> None:
+    """Both clients send a call again that a kept-alive connection lost before the first byte."""
+    async with FaultyUpstream(faulty.whole("one"), faulty.reset, faulty.whole("two")) as upstream:
+        transport = Transport(is_direct=is_direct)
+        for word in (b"one", b"two"):
+            reply = await transport.send(request_for(upstream.url))
+            assert word in await reply.read()
+            await reply.aclose()
+        await transport.aclose()
+    assert upstream.connections == 2
+    assert len(upstream.requests) == 3
+
+
+@both_clients
+async def test_an_answer_let_go_is_cut(is_direct: bool) -> None:
+    """Closing a reply in the middle makes the backend's next write fail."""
+    ended = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.begin_stream()
+        await wire.silence()
+        ended.set()
+
+    async with FaultyUpstream(script) as upstream:
+        transport = Transport(is_direct=is_direct)
+        reply = await transport.send(request_for(upstream.url))
+        await reply.aclose()
+        async with asyncio.timeout(2):
+            await ended.wait()
+        await transport.aclose()
+
+
+async def test_json_is_fetched() -> None:
+    """get_json gives the value of a 200."""
+    async with FaultyUpstream(faulty.status(200, [1, 2])) as upstream:
+        transport = Transport()
+        assert await transport.get_json(upstream.url, timeout_s=2) == [1, 2]
+        await transport.aclose()
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (faulty.status(401, {"error": {"message": f"bad key {KEY.reveal()}"}}), KeyInvalid),
+        (faulty.status(404), UpstreamRejected),
+        (faulty.status(200, b"<p>"), UpstreamFailed),
+        (faulty.status(200, b"no json"), UpstreamFailed),
+        (faulty.status(200, b""), UpstreamFailed),
+    ],
+    ids=["401", "404", "html", "text", "empty"],
+)
+async def test_what_is_no_json_is_a_typed_error(script: faulty.Script, expected: type[Exception]) -> None:
+    """get_json raises for everything else, without the key in the message."""
+    async with FaultyUpstream(script) as upstream:
+        transport = Transport()
+        with pytest.raises(expected) as caught:
+            await transport.get_json(upstream.url, timeout_s=2, key=KEY)
+        await transport.aclose()
+    assert KEY.reveal() not in str(caught.value)
+
+
+def test_a_request_does_not_show_its_key() -> None:
+    """The key is in no repr."""
+    assert KEY.reveal() not in repr(UpstreamRequest("GET", "http://127.0.0.1/", key=KEY))
