@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     command = importlib.import_module(f"bench.{argv[0]}")
     try:
-        with the_only_one():
+        with the_only_one(Path(tempfile.gettempdir())):
             status: int = command.main(argv[1:])
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -43,14 +43,14 @@ def main(argv: list[str]) -> int:
 
 
 @contextmanager
-def the_only_one() -> Iterator[None]:
-    """Hold the machine's one place for a bench. Raises BlockingIOError when it is taken."""
+def the_only_one(folder: Path) -> Iterator[None]:
+    """Hold the one place for a bench among all that use this folder. Raises BlockingIOError when it is taken."""
     try:
         import fcntl  # not there on Windows
     except ImportError:
         yield
         return
-    with (Path(tempfile.gettempdir()) / "batuta-bench.lock").open("a", encoding="ascii") as lock:
+    with (folder / "batuta-bench.lock").open("a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 

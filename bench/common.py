@@ -135,7 +135,8 @@ class Meter:
             name: max(0.0, sum(map(process_cpu_s, pids)) - self._before[name]) for name, pids in self._pids.items()
         }
         foreign = busy - self.own_s - sum(self.used_s.values())
-        self.foreign_share = max(0.0, foreign / (self.seconds * (os.cpu_count() or 1)))
+        # The kernel counts in ticks: over a few milliseconds the share is coarse, and could leave its bounds.
+        self.foreign_share = min(1.0, max(0.0, foreign / (self.seconds * (os.cpu_count() or 1))))
 
 
 def foreign_now(seconds: float = 1.0) -> float:

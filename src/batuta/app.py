@@ -42,7 +42,8 @@ from batuta.loader.gguf import inspect
 from batuta.loader.memory import HOST, Device, devices, estimate
 from batuta.loader.supervisor import LoaderSupervisor
 from batuta.observe.bus import Bus
-from batuta.observe.events import Fact, Listening, Starting
+from batuta.observe.events import Fact, Listening, Started, Starting
+from batuta.observe.log import redactor
 from batuta.observe.metrics import Metrics
 from batuta.settings import Settings
 from batuta.tasks import Tasks
@@ -165,10 +166,15 @@ class Engines:
 
 def _key_of(provider: Provider) -> Secret | None:
     """Return the provider's key from where `key_ref` says (`env:NAME`); None if there is none."""
-    if provider.key_ref and provider.key_ref.startswith("env:"):
-        value = os.environ.get(provider.key_ref.removeprefix("env:"), "")
-        return Secret(value) if value else None
-    return None
+    scheme, _, name = (provider.key_ref or "").partition(":")
+    value = os.environ.get(name, "") if scheme == "env" else ""
+    return _remembered(Secret(value)) if value else None
+
+
+def _remembered(secret: Secret) -> Secret:
+    """Have the log mask the secret wherever it might turn up."""
+    redactor.remember(secret)
+    return secret
 
 
 class App:
@@ -180,6 +186,7 @@ class App:
         self.bus = Bus()
         self.tasks = Tasks(_report)
         self.auth = Auth(settings, clock=self.clock)
+        _remembered(self.auth.local_token)
         self.supervisor = LoaderSupervisor(settings, self.bus, self.clock)
         transport = Transport()
         local = LocalWorker(
@@ -250,6 +257,7 @@ class App:
         if (default := self.default_model()) is not None:
             self.bus.publish(Starting("model", default))
             self.runner.request_load(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
+        self.bus.publish(Started(time.time() - process_started()))
 
     def default_model(self) -> str | None:
         """Return the model that is loaded at the start: the brain, if one is set."""

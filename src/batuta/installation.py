@@ -50,9 +50,9 @@ def only_one(settings: Settings) -> Iterator[None]:
 def _first(settings: Settings) -> str:
     try:
         record = json.loads((settings.run_dir / RECORD_FILE).read_text())
-    except (OSError, ValueError):
+        return f": {record['url']}, pid {record['pid']}"
+    except (OSError, ValueError, KeyError, TypeError):  # it is just starting, or the record is torn
         return ""
-    return f": {record['url']}, pid {record['pid']}"
 
 
 @contextmanager

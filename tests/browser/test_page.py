@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visitor
 from tests.browser.page_app import ANSWERING
@@ -153,7 +153,12 @@ def test_models_panel_is_current_without_a_reload(visitor: Visitor) -> None:
 def test_live_stream_starts_however_slowly_its_script_arrives(visitor: Visitor) -> None:
     """The panel is live even when the extension that keeps it live is the last file to come."""
     page = visitor.open()
-    page.route("**/hx-sse.min.js", lambda route: (page.wait_for_timeout(400), route.continue_()))
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(400)
+        route.continue_()
+
+    page.route("**/hx-sse.min.js", late)
     page.reload()
     page.wait_for_selector("body.started")
     visitor.app.show("progress")

@@ -69,7 +69,8 @@ def capabilities_of(header: Header) -> frozenset[Capability]:
     """Return what a model file can do; a template is what makes a chat of it, llama.cpp brings one if it has none."""
     if header.is_embedding:
         return frozenset({Capability.EMBEDDING})
-    able = {Capability.CHAT, Capability.COMPLETION}
+    # Its child is started with embeddings on (pooling of the last token), beside chat and at no cost to it.
+    able = {Capability.CHAT, Capability.COMPLETION, Capability.EMBEDDING}
     able |= {Capability.TOOLS} if header.has_tools else set()
     able |= {Capability.REASONING} if header.has_reasoning else set()
     return frozenset(able)

@@ -30,7 +30,7 @@ from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
 from batuta.lifecycle.refusals import failure, too_late, why_not
-from batuta.lifecycle.residency import Leaving, LoadPlan, Residency, StoryLine, remaining
+from batuta.lifecycle.residency import Leaving, Residency, StoryLine, remaining
 from batuta.lifecycle.room import Evict, Load, NeverFits, RoomMaker
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
 from batuta.observe.events import Fact, LoadProgressed, MemoryChanged, ModelStateChanged, QueueChanged, Swapped
@@ -63,7 +63,7 @@ class Lifecycle:
         self.leases: dict[str, tuple[str, int]] = {}  # request -> model, epoch
         self.alarm: float | None = None
         self._queue = queue or BoundedWait()
-        self._room = RoomMaker(eviction or LeastRecentlyUsed(), self._queue)
+        self.room = RoomMaker(eviction or LeastRecentlyUsed(), self._queue)
         self._load_timeout_s = load_timeout_s
         self._out: list[Command] = []
         self._is_unsettled = False
@@ -380,7 +380,7 @@ class Lifecycle:
         if residency is None:
             return
         residency.enabled = True
-        self._forgive(residency)
+        residency.forgive()
         if residency.leaving is Leaving.DISABLE:
             residency.leaving = Leaving.ASKED
         if residency.state is S.DISABLED:
@@ -392,15 +392,10 @@ class Lifecycle:
         if residency is None:
             return
         if residency.state is S.FAILED:
-            self._forgive(residency)
+            residency.forgive()
             self._move(residency, T.RESET, now, "a person reset it")
         elif residency.state is S.DISABLED and residency.failures:
             self._on_switched_on(ev.SwitchedOn(event.model), now)
-
-    @staticmethod
-    def _forgive(residency: Residency) -> None:
-        residency.failures = residency.bad_answers = 0
-        residency.cause, residency.message, residency.retry_at = None, "", None
 
     def _on_observed(self, event: ev.Observed, now: float) -> None:
         """Compare an engine's residents with ours.
@@ -483,10 +478,10 @@ class Lifecycle:
             self._dismiss(residency, Leaving.TTL, now)
 
     def _is_still_needed(self, leaver: Residency) -> bool:
-        return self._room.is_needed(leaver, self._ledger(leaver), self.waiting, self.residencies)
+        return self.room.is_needed(leaver, self._ledger(leaver), self.waiting, self.residencies)
 
     def _make_room(self, now: float) -> None:
-        for decision in self._room.decide(self.waiting, self.residencies, self.ledgers, now):
+        for decision in self.room.decide(self.waiting, self.residencies, self.ledgers, now):
             residency = self.residencies[decision.model]
             match decision:
                 case Load():
@@ -593,18 +588,6 @@ class Lifecycle:
     def _announce_memory(self, residency: Residency) -> None:
         ledger = self._ledger(residency)
         self._announce(MemoryChanged(ledger.device, ledger.budget, ledger.reserved, ledger.held))
-
-    # Views --------------------------------------------------------------------------------------------------
-
-    def story(self, model: str) -> list[StoryLine]:
-        """Return the model's causal log, oldest first; empty for an unknown model."""
-        residency = self.residencies.get(model)
-        return list(residency.story) if residency else []
-
-    def plan(self, model: str, now: float) -> LoadPlan:
-        """Say whether the model would fit and what would go. Raises KeyError for an unknown model."""
-        residency = self.residencies[model]
-        return self._room.plan(residency, self._ledger(residency), self.waiting, self.residencies, now)
 
     def __repr__(self) -> str:
         books = ", ".join(f"{gib(b.reserved)}/{gib(b.budget)} GiB" for b in self.ledgers.values())

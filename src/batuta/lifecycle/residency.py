@@ -89,6 +89,11 @@ class Residency:
             return self.in_flight == 0
         return self.spec.slots == 0 or self.in_flight < self.spec.slots
 
+    def forgive(self) -> None:
+        """Forget its failures."""
+        self.failures = self.bad_answers = 0
+        self.cause, self.message, self.retry_at = None, "", None
+
     @property
     def progress_text(self) -> str:
         """Return `LOADING 41 %`-like words for a status line."""

@@ -233,12 +233,12 @@ class Runner:
     def story(self, model: str) -> list[StoryLine]:
         """Return the model's causal log. Raises ModelNotFound."""
         self._known(model)
-        return self.lifecycle.story(model)
+        return list(self.lifecycle.residencies[model].story)
 
     def plan_load(self, model: str) -> LoadPlan:
         """Say whether the model would fit, and what would go. Raises ModelNotFound."""
         self._known(model)
-        return self.lifecycle.plan(model, self._clock.monotonic())
+        return views.plan(self.lifecycle, model, self._clock.monotonic())
 
     def _known(self, model: str) -> None:
         if model not in self.lifecycle.residencies:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batuta.lifecycle.machine import Lifecycle
-from batuta.lifecycle.residency import DeviceView, Residency, ResidencyView, Snapshot, remaining
+from batuta.lifecycle.residency import DeviceView, LoadPlan, Residency, ResidencyView, Snapshot, remaining
 from batuta.lifecycle.states import ModelState
 
 S = ModelState
@@ -49,6 +49,13 @@ def snapshot(lifecycle: Lifecycle, now: float, *, wall: float = 0.0) -> Snapshot
     """Return everything, as it is at `now` (monotonic seconds)."""
     devices = {d: DeviceView(d, book.budget, book.reserved, book.held) for d, book in lifecycle.ledgers.items()}
     return Snapshot(now, {model: view(lifecycle, model, now, wall=wall) for model in lifecycle.residencies}, devices)
+
+
+def plan(lifecycle: Lifecycle, model: str, now: float) -> LoadPlan:
+    """Say whether the model would fit and what would go. Raises KeyError for an unknown model."""
+    r = lifecycle.residencies[model]
+    ledger = lifecycle.ledgers[r.spec.device]
+    return lifecycle.room.plan(r, ledger, lifecycle.waiting, lifecycle.residencies, now)
 
 
 def _stage(lifecycle: Lifecycle, residency: Residency) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from batuta.catalog.entities import Capability, ModelSpec
 from batuta.errors import BadRequest, ModelNotFound
@@ -34,6 +35,12 @@ class RoutePlan:
     requested: str
     candidates: tuple[Candidate, ...]
     reason: str
+
+
+@lru_cache(maxsize=1024)
+def _named(name: str) -> RoutePlan:
+    first = Candidate(name, "named by the caller")
+    return RoutePlan(name, (first,), first.why)
 
 
 World = Callable[[], Sequence[Standing]]
@@ -68,9 +75,11 @@ def plan(
         if missing := needs - spec.capabilities:
             able = ", ".join(sorted(spec.capabilities))
             raise BadRequest(f"{name} cannot do {', '.join(sorted(missing))}; it can do {able}", model=name)
-        first = Candidate(name, "named by the caller")
-        others = _others(spec, world, needs) if allow_fallback else ()
-        return RoutePlan(name, (first, *others)[:MAX_CANDIDATES], first.why)
+        alone = _named(name)
+        if not allow_fallback:
+            return alone
+        candidates = (*alone.candidates, *_others(spec, world, needs))
+        return RoutePlan(name, candidates[:MAX_CANDIDATES], alone.reason)
     virtual = as_virtual(name)
     if virtual is None:
         raise ModelNotFound(f"there is no model {name!r}; GET /v1/models lists what there is", model=name)

@@ -79,7 +79,7 @@ async def test_discovery_repeats(data_dir: Path) -> None:
 async def settled(it: Cast) -> None:
     """Wait until the look that is under way, in its thread, is over and the next one is waited for."""
     await it.clock.settle()
-    while not it.clock.sleepers:
+    while not it.clock.sleepers:  # noqa: ASYNC110  # a thread is waited for, which sets no event
         await asyncio.sleep(0.001)
 
 

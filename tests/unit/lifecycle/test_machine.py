@@ -7,7 +7,7 @@ from batuta.lifecycle import events as ev
 from batuta.lifecycle.commands import AbortLoad, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.states import ModelState
-from batuta.lifecycle.views import view
+from batuta.lifecycle.views import plan, view
 from batuta.observe.events import ModelStateChanged, Swapped
 from batuta.testing.playbook import GB, Play, refused, remote, spec
 
@@ -438,7 +438,7 @@ def test_the_story_tells_why_each_state_was_entered() -> None:
     play = Play(16 * GB, PAIR)
     ready(play, "brain")
     play.when(play.wanted("a", "coder"))
-    lines = [(line.old, line.new, line.text) for line in play.lifecycle.story("brain") if line.new]
+    lines = [(line.old, line.new, line.text) for line in play.lifecycle.residencies["brain"].story if line.new]
     states = [new for _, new, _ in lines]
     assert states == [ModelState.LOADING, ModelState.READY, ModelState.DRAINING, ModelState.UNLOADING]
     assert "coder needs its room" in lines[2][2]
@@ -450,10 +450,10 @@ def test_a_plan_answers_without_doing_anything() -> None:
     """Would it fit, what would go, how long."""
     play = Play(16 * GB, PAIR | {"huge": 20 * GB})
     ready(play, "brain")
-    plan = play.lifecycle.plan("coder", play.now)
-    assert (plan.fits, plan.evict, plan.need, plan.free) == ("after_evicting", ("brain",), 9 * GB, 3 * GB)
-    assert play.lifecycle.plan("huge", play.now).fits == "never"
-    assert play.lifecycle.plan("brain", play.now).fits == "now"
+    swap = plan(play.lifecycle, "coder", play.now)
+    assert (swap.fits, swap.evict, swap.need, swap.free) == ("after_evicting", ("brain",), 9 * GB, 3 * GB)
+    assert plan(play.lifecycle, "huge", play.now).fits == "never"
+    assert plan(play.lifecycle, "brain", play.now).fits == "now"
     assert play.state("brain") is ModelState.READY
 
 

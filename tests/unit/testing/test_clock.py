@@ -22,12 +22,12 @@ async def test_sleepers_wake_in_order_at_their_own_times() -> None:
         seen.append((name, clock.monotonic()))
 
     async with asyncio.TaskGroup() as group:
-        for name, seconds in (("c", 3), ("a", 1), ("b", 2), ("b2", 2)):
+        for name, seconds in (("c", 3.0), ("a", 1.0), ("b", 2.0), ("b2", 2.0)):
             group.create_task(sleeper(name, seconds))
         await clock.advance(2.5)
-        assert seen_so_far() == [("a", 1), ("b", 2), ("b2", 2)]
+        assert seen_so_far() == [("a", 1.0), ("b", 2.0), ("b2", 2.0)]
         await clock.advance(10)
-    assert seen[-1] == ("c", 3)
+    assert seen[-1] == ("c", 3.0)
     assert clock.monotonic() == 12.5
 
 

@@ -1,0 +1,393 @@
+"""The management API, call by call, over a real catalog and a real lifecycle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batuta.engines.base import ReportedModel
+from batuta.errors import Cause, UpstreamUnreachable
+from batuta.web.routes.manage import tail
+from batuta.web.routes.manage_forms import url_problem
+from batuta.web.views import memory_view, model_views
+from tests.unit.web.manage_stage import House, house
+
+FIELDS = {
+    *("id", "model_id", "name", "provider", "is_local", "is_external", "is_loaded", "is_loading", "is_active"),
+    *("state", "progress", "error", "roles", "pinned", "ttl_s", "context_length", "capabilities", "memory_bytes"),
+    *("fits", "last_used", "load_seconds", "failures"),
+}
+
+
+def error_of(body: Any) -> Any:
+    return body["error"]
+
+
+async def test_the_list_shows_every_promised_field(data_dir: Path) -> None:
+    """All models with their status, and the devices they share; what the views say is what the API answers."""
+    async with house(data_dir) as it:
+        answer = (await it.ask("GET", "/manage/models")).json()
+        assert [model["id"] for model in answer["models"]] == ["brain", "coder", "third"]
+        assert set(answer["models"][0]) >= FIELDS
+        assert answer["models"] == model_views(it.services)
+        assert answer["devices"] == memory_view(it.services)
+        assert answer["devices"][0]["budget"] == 20_000
+
+
+async def test_refresh_looks_again(data_dir: Path) -> None:
+    """`?refresh=1` finds the file that was copied a moment ago; without it nothing is looked at."""
+    async with house(data_dir) as it:
+        it.cast.file("late.gguf")
+        assert len((await it.ask("GET", "/manage/models")).json()["models"]) == 3
+        assert len((await it.ask("GET", "/manage/models", query="refresh=1")).json()["models"]) == 4
+
+
+async def test_load_answers_at_once_and_the_load_goes_on(data_dir: Path) -> None:
+    """202 while it loads, progress in the view, ready with its memory booked four seconds later."""
+    async with house(data_dir) as it:
+        answer = await it.ask("POST", "/manage/models/brain/load")
+        assert answer.status == 202
+        await it.clock.advance(2.0)
+        view = await it.view("brain")
+        assert (view["state"], view["is_loading"], view["stage"]) == ("loading", True, "reading")
+        assert 0 < view["progress"] < 1
+        assert view["elapsed_s"] == 2.0
+        await it.clock.advance(10.0)
+        view = await it.view("brain")
+        assert (view["state"], view["is_loaded"], view["progress"]) == ("ready", True, None)
+        assert view["memory_bytes"]["held"] >= view["memory_bytes"]["needed"] > 0
+        assert view["load_seconds"] == pytest.approx(4.0, abs=1.0)
+        devices = (await it.ask("GET", "/manage/models")).json()["devices"]
+        assert [part["model"] for part in devices[0]["segments"]] == ["brain"]
+
+
+async def test_wait_answers_when_it_is_ready(data_dir: Path) -> None:
+    """The view of a ready model, after as long as the load takes."""
+    async with house(data_dir) as it:
+        _, task = it.start("POST", "/manage/models/brain/wait", {"timeout_s": 60})
+        await it.clock.advance(3.0)
+        assert not task.done()
+        await it.clock.advance(10.0)
+        answer = await task
+        assert (answer.status, answer.json()["state"]) == (200, "ready")
+
+
+async def test_wait_gives_up_with_a_suggestion(data_dir: Path) -> None:
+    """Time is up: 503 model_loading, who could answer instead, and the load goes on."""
+    async with house(data_dir) as it:
+        await it.ask("POST", "/manage/models/coder/load")
+        await it.clock.advance(10.0)
+        _, task = it.start("POST", "/manage/models/brain/wait", {"timeout_s": 1})
+        await it.clock.advance(2.0)
+        answer = await task
+        error = error_of(answer.json())
+        assert (answer.status, error["code"], error["model"]) == (503, "model_loading", "brain")
+        assert error["suggestion"] == "coder"
+        await it.clock.advance(10.0)
+        assert (await it.view("brain"))["is_loaded"]
+
+
+async def test_wait_tells_why_a_load_failed(data_dir: Path) -> None:
+    """503 with the cause; the model is in the failed cache, and a reset takes it out."""
+    async with house(data_dir) as it:
+        it.engine.fail_load("brain", Cause.CORRUPT_FILE, times=1)
+        _, task = it.start("POST", "/manage/models/brain/wait")
+        await it.clock.advance(10.0)
+        answer = await task
+        assert answer.status in {422, 503}
+        assert error_of(answer.json())["cause"] == "corrupt_file"
+        view = await it.view("brain")
+        assert (view["state"], view["cause"], view["failures"], view["is_active"]) == (
+            "failed",
+            "corrupt_file",
+            1,
+            False,
+        )
+        assert view["error"]
+        assert view["retry_at"] > it.clock.wall()
+        assert (await it.ask("POST", "/manage/models/reset-failed")).json() == {"reset": ["brain"]}
+        assert (await it.view("brain"))["state"] == "absent"
+
+
+async def test_a_waiter_that_leaves_does_not_hold_its_place(data_dir: Path) -> None:
+    """The client hangs up: its wait ends at once, nothing waits any more, and the load is not cut."""
+    async with house(data_dir) as it:
+        client, task = it.start("POST", "/manage/models/brain/wait")
+        await it.clock.advance(1.0)
+        client.leave()
+        await it.clock.settle()
+        assert task.done()
+        assert len(it.lifecycle.waiting) == 0
+        await it.clock.advance(10.0)
+        assert (await it.view("brain"))["is_loaded"]
+
+
+async def test_unload(data_dir: Path) -> None:
+    """An idle model leaves; the memory is free again."""
+    async with house(data_dir) as it:
+        await it.ask("POST", "/manage/models/brain/load")
+        await it.clock.advance(10.0)
+        assert (await it.ask("POST", "/manage/models/brain/unload")).status == 202
+        await it.clock.advance(10.0)
+        view = await it.view("brain")
+        assert (view["state"], view["memory_bytes"]["held"]) == ("absent", 0)
+
+
+async def test_fits_says_what_would_go(data_dir: Path) -> None:
+    """`now`, `after evicting X`, `never`; plan tells the same with figures, and does nothing."""
+    async with house(data_dir) as it:
+        assert (await it.view("third"))["fits"] == "now"
+        for model in ("brain", "coder"):
+            await it.ask("POST", f"/manage/models/{model}/load")
+            await it.clock.advance(10.0)
+        view = await it.view("third")
+        assert (view["fits"], view["evict"]) == ("after evicting brain", ["brain"])
+        plan = (await it.ask("POST", "/manage/plan", {"model": "THIRD.gguf"})).json()
+        assert (plan["verdict"], plan["evict"], plan["need"]) == ("after_evicting", ["brain"], 9292)
+        assert plan["free"] == plan["budget"] - 2 * 9292
+        assert (await it.view("brain"))["is_loaded"]
+
+
+async def test_a_model_that_never_fits_is_refused(data_dir: Path) -> None:
+    """Loading it is answered with no_fit and the figures, not with a promise."""
+    async with house(data_dir, "huge", budget=5000) as it:
+        assert (await it.view("huge"))["fits"] == "never"
+        answer = await it.ask("POST", "/manage/models/huge/load")
+        assert (answer.status, error_of(answer.json())["code"]) == (503, "no_fit")
+
+
+async def test_patch_sets_and_keeps(data_dir: Path) -> None:
+    """Each field alone; null TTL means never; what is not sent stays; the lifecycle hears of it."""
+    async with house(data_dir) as it:
+        answer = await it.ask("PATCH", "/manage/models/brain", {"pinned": True, "ttl_s": 60})
+        assert answer.status == 200
+        await it.ask("PATCH", "/manage/models/brain", {"roles": ["brain"], "name": "The big one"})
+        view = await it.view("brain")
+        assert (view["pinned"], view["ttl_s"], view["roles"], view["name"]) == (True, 60, ["brain"], "The big one")
+        assert it.lifecycle.residencies["brain"].pinned
+        assert (await it.ask("PATCH", "/manage/models/brain", {"ttl_s": None})).json()["ttl_s"] is None
+        await it.ask("PATCH", "/manage/models/brain", {"enabled": False})
+        view = await it.view("brain")
+        assert (view["state"], view["enabled"], view["is_active"]) == ("disabled", False, False)
+        refused = await it.ask("POST", "/manage/models/brain/load")
+        assert error_of(refused.json())["code"] == "model_disabled"
+        await it.ask("PATCH", "/manage/models/brain", {"enabled": True})
+        assert (await it.view("brain"))["state"] == "absent"
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({}, "nothing to change"),
+        ({"pinned": "yes"}, "pinned"),
+        ({"pinned": None}, "pinned"),
+        ({"ttl_s": -1}, "ttl_s"),
+        ({"ttl_s": "soon"}, "ttl_s"),
+        ({"roles": "brain"}, "list"),
+        ({"roles": ["king"]}, "roles"),
+        ({"enabled": 1}, "enabled"),
+        ({"name": "a\nb"}, "name"),
+        ({"colour": "red"}, "colour"),
+        ([1], "dictionary"),
+    ],
+)
+async def test_a_wrong_patch_names_its_fault(data_dir: Path, body: Any, word: str) -> None:
+    """400 in OpenAI's form, the field named, nothing changed."""
+    async with house(data_dir, "brain") as it:
+        before = it.services.catalog.specs()["brain"]
+        answer = await it.ask("PATCH", "/manage/models/brain", body)
+        error = error_of(answer.json())
+        assert (answer.status, error["code"]) == (400, "invalid_request")
+        assert word in error["message"]
+        assert it.services.catalog.specs()["brain"] == before
+
+
+async def test_ids_with_slashes(data_dir: Path) -> None:
+    """`ollama/qwen3:8b` and `ollama/a/status` reach the models of that very name, with every ending."""
+    async with house(data_dir) as it:
+        it.cast.answers["ollama"] = [ReportedModel(name) for name in ("qwen3:8b", "a/b", "c/status", "a/b/status")]
+        await it.ask("GET", "/manage/models", query="refresh=1")
+        for path, meant in {
+            "ollama/qwen3:8b": "ollama/qwen3:8b",
+            "ollama/qwen3:8b/status": "ollama/qwen3:8b",
+            "ollama/a/b/status": "ollama/a/b",
+            "ollama/a/b/status/status": "ollama/a/b/status",
+            "ollama/c/status": "ollama/c/status",
+        }.items():
+            assert (await it.view(path))["id"] == meant, path
+        assert (await it.ask("GET", "/manage/models/ollama/a/b/story")).json()["model"] == "ollama/a/b"
+        answer = await it.ask("POST", "/manage/models/ollama/a/b/wait")
+        assert (answer.status, answer.json()["state"]) == (200, "ready")
+        patched = await it.ask("PATCH", "/manage/models/ollama/c/status", {"pinned": True})
+        assert patched.json()["id"] == "ollama/c/status"
+
+
+@pytest.mark.parametrize("path", ["nothing", "../../etc/passwd", "a/../b", "%2e%2e", "brain/what"])
+async def test_an_unknown_model_is_404(data_dir: Path, path: str) -> None:
+    """A path is never taken for a file; the nearest name is suggested where there is one."""
+    async with house(data_dir) as it:
+        answer = await it.ask("GET", f"/manage/models/{path}")
+        assert (answer.status, error_of(answer.json())["code"]) == (404, "model_not_found")
+        assert (await it.ask("GET", f"/manage/logs/{path}")).status == 404
+
+
+async def test_a_slip_of_the_finger_is_understood(data_dir: Path) -> None:
+    """The answer to a wrong name holds the right one."""
+    async with house(data_dir) as it:
+        error = error_of((await it.ask("POST", "/manage/models/brian/load")).json())
+        assert error["suggestion"] == "brain"
+
+
+async def test_story_and_alternative(data_dir: Path) -> None:
+    """Why a model is where it is, in wall time; and who else could answer."""
+    async with house(data_dir) as it:
+        await it.ask("POST", "/manage/models/brain/load")
+        await it.clock.advance(10.0)
+        story = (await it.ask("GET", "/manage/models/brain/story")).json()["story"]
+        assert [line["new"] for line in story if line["new"]] == ["loading", "ready"]
+        assert abs(story[-1]["at"] - it.clock.wall()) < 60
+        answer = (await it.ask("GET", "/manage/models/coder/alternative")).json()
+        assert answer["model"] == "brain"
+        assert answer["reason"]
+
+
+async def test_a_vanished_file_is_shown_as_such(data_dir: Path) -> None:
+    """The model stays in the list, not present, with the reason."""
+    async with house(data_dir) as it:
+        (it.cast.models / "third.gguf").unlink()
+        await it.ask("GET", "/manage/models", query="refresh=1")
+        view = await it.view("third")
+        assert (view["is_present"], view["is_active"], view["cause"]) == (False, False, "not_installed")
+
+
+async def test_log(data_dir: Path) -> None:
+    """The last 200 lines of what the model's process wrote; none yet is 404."""
+    async with house(data_dir) as it:
+        assert (await it.ask("GET", "/manage/logs/brain")).status == 404
+        write_log(it, "brain.log", "".join(f"line {n}\n" for n in range(500)))
+        answer = await it.ask("GET", "/manage/logs/brain")
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert answer.body.splitlines()[0] == b"line 300"
+        assert len(answer.body.splitlines()) == 200
+
+
+def write_log(it: House, name: str, text: str) -> None:
+    folder = it.services.settings.log_dir
+    folder.mkdir()
+    (folder / name).write_text(text)
+
+
+def test_a_long_log_is_read_from_its_end(tmp_path: Path) -> None:
+    """However large the file: some hundred kilobytes are read, and no half line is shown."""
+    path = tmp_path / "x.log"
+    path.write_bytes(b"x" * 300_000 + b"\n" + b"last\n" * 3 + b"\xff\n")
+    assert tail(path) == "last\nlast\nlast\n\ufffd\n"
+    assert tail(tmp_path / "none.log") is None
+
+
+async def test_providers_are_added_and_deleted(data_dir: Path) -> None:
+    """201 with how it stands; its models are listed; 204 and both are gone."""
+    async with house(data_dir) as it:
+        it.cast.answers["far"] = [ReportedModel("m")]
+        body = {"id": "far", "base_url": "https://api.example.com/v1/", "key_env": "FAR_API_KEY"}
+        answer = await it.ask("POST", "/manage/providers", body)
+        view = answer.json()
+        assert (answer.status, view["is_online"], view["models"], view["source"]) == (201, True, 1, "person")
+        assert (view["base_url"], view["key_env"]) == ("https://api.example.com/v1", "FAR_API_KEY")
+        assert (await it.ask("GET", "/manage/models/far/m")).status == 200
+        listed = (await it.ask("GET", "/manage/providers")).json()["providers"]
+        assert [provider["id"] for provider in listed] == ["local", "ollama", "far"]
+        assert (await it.ask("DELETE", "/manage/providers/far")).status == 204
+        assert (await it.ask("GET", "/manage/models/far/m")).status == 404
+        assert (await it.ask("DELETE", "/manage/providers/far")).status == 404
+        assert (await it.ask("DELETE", "/manage/providers/ollama")).status == 400
+
+
+async def test_a_key_in_the_body_is_refused_and_not_repeated(data_dir: Path) -> None:
+    """The answer says where a key belongs, and does not hold it."""
+    async with house(data_dir) as it:
+        body = {"id": "far", "base_url": "https://api.example.com/v1", "api_key": "sk-test-not-a-key"}
+        answer = await it.ask("POST", "/manage/providers", body)
+        assert answer.status == 400
+        assert "key_env" in error_of(answer.json())["message"]
+        assert b"sk-test" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("url", "is_fine"),
+    [
+        ("https://api.example.com/v1", True),
+        ("http://api.example.com", True),
+        ("ftp://api.example.com", False),
+        ("file:///etc/passwd", False),
+        ("api.example.com", False),
+        ("https://", False),
+        ("https://user:pass@api.example.com", False),
+        ("https://api.example.com/v1?key=1", False),
+        ("https://api.example.com:99999", False),
+        ("https://api.example.com\r\nx: y", False),
+        ("http://169.254.169.254/latest", False),
+        ("http://metadata.google.internal/", False),
+        ("http://[fe80::1]/", False),
+        ("http://0.0.0.0:1234", False),
+        ("http://127.0.0.1:1234", False),
+        ("http://localhost.:1234", False),
+        ("http://[::ffff:127.0.0.1]/", False),
+        ("http://10.1.2.3/v1", False),
+    ],
+)
+def test_addresses_of_providers(url: str, is_fine: bool) -> None:
+    """Http and https to named hosts; this machine and network only if that is meant; never where secrets are kept."""
+    assert (url_problem(url, is_local=False, has_key=False) is None) is is_fine
+
+
+def test_addresses_on_this_network() -> None:
+    """Marked as local they are fine; link-local never is; a key is not sent unencrypted to the internet."""
+    assert url_problem("http://10.1.2.3/v1", is_local=True, has_key=True) is None
+    assert url_problem("http://127.0.0.1:1234/v1", is_local=True, has_key=False) is None
+    assert url_problem("http://169.254.169.254/v1", is_local=True, has_key=False) is not None
+    assert url_problem("http://api.example.com/v1", is_local=False, has_key=True) is not None
+
+
+@pytest.mark.parametrize("name", ["BATUTA_API_KEY", "PATH", "far_key", "X_KEY\n"])
+async def test_only_keys_are_taken_from_the_environment(data_dir: Path, name: str) -> None:
+    """Variables that hold other things, and Batuta's own, cannot be sent anywhere."""
+    async with house(data_dir, "brain") as it:
+        body = {"id": "far", "base_url": "https://api.example.com/v1", "key_env": name}
+        assert (await it.ask("POST", "/manage/providers", body)).status == 400
+
+
+async def test_problems_are_told(data_dir: Path) -> None:
+    """Damaged files by path, providers by name, each with its reason."""
+    async with house(data_dir) as it:
+        it.cast.answers["ollama"] = UpstreamUnreachable("nobody answers there")
+        path = it.cast.file("broken.gguf", "bad: truncated")
+        it.clock.jump_wall(1e9)
+        await it.ask("GET", "/manage/models", query="refresh=1")
+        problems = (await it.ask("GET", "/manage/catalog/problems")).json()["problems"]
+        assert [problem["subject"] for problem in problems] == [str(path), "ollama"]
+        views = {view["id"]: view for view in model_views(it.services)}
+        assert "broken" not in views
+
+
+async def test_reading_changes_nothing(data_dir: Path) -> None:
+    """No GET of the API moves a model or a setting."""
+    async with house(data_dir) as it:
+        before = (it.services.catalog.specs(), it.lifecycle.snapshot(0.0))
+        for path in ("models", "models/brain", "models/brain/status", "models/brain/alternative"):
+            await it.ask("GET", f"/manage/{path}")
+        for path in ("models/brain/story", "providers", "catalog/problems", "logs/brain"):
+            await it.ask("GET", f"/manage/{path}")
+        assert (it.services.catalog.specs(), it.lifecycle.snapshot(0.0)) == before
+
+
+async def test_the_description_is_whole(data_dir: Path) -> None:
+    """OpenAPI lists every call with a summary."""
+    async with house(data_dir, "brain") as it:
+        paths = it.app.openapi()["paths"]
+        calls = {(path, method) for path, ways in paths.items() for method in ways}
+        assert ("/manage/models/{model_id}/load", "post") in calls
+        assert len(calls) >= 17
+        assert all(way["summary"] for ways in paths.values() for way in ways.values())
