@@ -7,6 +7,7 @@ are. With `ordered`, the port opens last.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -55,6 +56,7 @@ from batuta.web.errors import install_error_handlers
 from batuta.web.protocol import server_config
 from batuta.web.routes import events, health, manage, openai, pages
 from batuta.web.services import Services
+from batuta.web.session import SignIn
 
 log = logging.getLogger("batuta.app")
 
@@ -257,6 +259,7 @@ class App:
         if (default := self.default_model()) is not None:
             self.bus.publish(Starting("model", default))
             self.runner.request_load(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
+        _calm_the_collector()
         self.bus.publish(Started(time.time() - process_started()))
 
     def default_model(self) -> str | None:
@@ -327,7 +330,8 @@ def build_dispatcher(services: Services) -> Dispatcher:
     for module in (manage, events, openai, pages):
         api.include_router(module.router(services))
     raw = {**openai.raw_routes(services), **health.raw_routes(services)}
-    return Dispatcher(Edge(services.settings, services.auth), raw, api)
+    sign_in = SignIn(services.auth, stylesheet="/static/css/batuta.css")
+    return Dispatcher(Edge(services.settings, services.auth), raw, api, sign_in=sign_in)
 
 
 def budget_of(device: Device, settings: Settings) -> int:
@@ -340,6 +344,17 @@ def budget_of(device: Device, settings: Settings) -> int:
         return settings.memory.budget
     has = device.free_bytes if device.id == HOST else device.total_bytes
     return max(has - settings.memory.margin, has // 2)
+
+
+def _calm_the_collector() -> None:
+    """Keep the garbage collector off what lives as long as the process.
+
+    Classes, routes and templates are some 70,000 objects. Walking them again and again cost a third of the requests a
+    second at 32 connections (4,400 against 7,100); requests leave no cycles worth hurrying for.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _report(name: str, error: BaseException) -> None:

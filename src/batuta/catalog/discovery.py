@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from batuta.catalog.records import LOCAL, Found, Learned, ModelRecord, Problem
 
-RESERVED = frozenset({"auto", "brain", "executor", "commander", "reset-failed"})  # names that mean something else
+RESERVED = frozenset({"auto", "commander"})  # names that mean a choice of Batuta's; `brain.gguf` may be called so
 LONGEST_ADDRESS = 1024  # characters; a longer "name" is an attack or a mistake
 MOST_MODELS = 5000  # of one provider: the largest public list has some hundreds
 

@@ -12,6 +12,9 @@ from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec
 from batuta.chat.types import ChatRequest, Delta, Usage
 
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
 class EngineHealth(StrEnum):
     """What a probe found."""
 
@@ -84,7 +87,7 @@ class RawCall:
     stream: bool
     deadline: float
     idle_s: float = 60.0
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
 
 
 class RawReply(Protocol):

@@ -123,9 +123,14 @@ class Metrics:
     def _loader_state(self, fact: ev.LoaderChanged) -> None:
         _add(self.loader, (fact.state,))
 
+    @staticmethod
+    def prepare() -> None:
+        """Load what `render` needs. It reads files, so call it in a thread; a gateway nobody measures does without."""
+        import prometheus_client.core
+        import prometheus_client.exposition  # noqa: F401  # loaded for `render`
+
     def render(self) -> tuple[bytes, str]:
         """Return the metrics as text, and its content type."""
-        # Imported at the first scrape: a gateway that nobody measures does without.
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 

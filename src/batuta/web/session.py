@@ -30,7 +30,7 @@ class _Words:
 
 _WORDS: Final = (
     _Words("en", "Sign in to Batuta", "Access key", "Sign in"),
-    _Words("pt-BR", "Entrar na Batuta", "Chave de acesso", "Entrar"),
+    _Words("pt-BR", "Entrar no Batuta", "Chave de acesso", "Entrar"),
 )
 _REFUSED: Final[Mapping[str, Mapping[int, str]]] = {
     "en": {401: "This key is not valid.", 429: "Too many attempts. Wait a minute and try again."},

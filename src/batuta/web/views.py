@@ -7,7 +7,8 @@ from typing import Any
 
 from batuta.catalog.entities import ModelSpec
 from batuta.catalog.records import Learned, ProviderState
-from batuta.lifecycle.residency import LoadPlan, ResidencyView, Snapshot
+from batuta.errors import ModelNotFound
+from batuta.lifecycle.residency import LoadPlan, ResidencyView
 from batuta.lifecycle.states import ModelState
 from batuta.web.services import Services
 
@@ -18,26 +19,27 @@ _OUT_OF_USE = {ModelState.FAILED, ModelState.DISABLED}
 
 def model_views(services: Services) -> list[View]:
     """Return every model as `GET /manage/models` shows it, by id."""
-    snapshot = services.runner.snapshot()
+    residencies = services.runner.snapshot().models
     specs = services.catalog.specs()
-    return [_view(services, specs[model_id], snapshot) for model_id in sorted(specs)]
+    return [_view(services, specs[model_id], residencies.get(model_id)) for model_id in sorted(specs)]
 
 
 def model_view(services: Services, spec: ModelSpec) -> View:
     """Return one model as `GET /manage/models` shows it."""
-    return _view(services, spec, services.runner.snapshot())
+    try:
+        residency = services.runner.view(spec.id)
+    except ModelNotFound:  # its engine could not be made, so nobody can load it
+        return _view(services, spec, None)
+    return _view(services, spec, residency)
 
 
-def _view(services: Services, spec: ModelSpec, snapshot: Snapshot) -> View:
-    residency = snapshot.models.get(spec.id)
-    plan = services.runner.plan_load(spec.id) if residency else None
+def _view(services: Services, spec: ModelSpec, residency: ResidencyView | None) -> View:
     return compose(
         spec,
         residency,
-        plan,
+        services.runner.plan_load(spec.id) if residency else None,
         provider=services.catalog.provider(spec.provider_id),
         learned=services.catalog.learned(spec.id),
-        wall_offset=services.clock.wall() - snapshot.now,
     )
 
 
@@ -48,17 +50,15 @@ def compose(
     *,
     provider: ProviderState | None,
     learned: Learned,
-    wall_offset: float,
 ) -> View:
     """Return the view of one model. Pure.
 
     Args:
         spec: what it is.
-        residency: where it stands; None for one that the lifecycle does not know (its file is gone).
+        residency: where it stands; None for one that the lifecycle does not know.
         plan: whether it would fit; None like `residency`.
         provider: who serves it.
         learned: what earlier runs saw of its loads.
-        wall_offset: wall seconds at monotonic zero.
     """
     state = residency.state if residency else ModelState.ABSENT
     cause, error = _error(spec, residency, provider)
@@ -90,10 +90,10 @@ def compose(
         "fits": fits_text(plan) if plan else None,
         "evict": list(plan.evict) if plan else [],
     }
-    return view | _course(residency, learned, wall_offset)
+    return view | _course(residency, learned)
 
 
-def _course(residency: ResidencyView | None, learned: Learned, wall_offset: float) -> View:
+def _course(residency: ResidencyView | None, learned: Learned) -> View:
     """Return what changes while a model is loaded and used; times are wall seconds."""
     r = residency
     is_under_way = r is not None and (r.stage is not None or r.state is ModelState.LOADING)
@@ -102,11 +102,11 @@ def _course(residency: ResidencyView | None, learned: Learned, wall_offset: floa
         "stage": r.stage if r else None,
         "elapsed_s": round(r.elapsed_s, 2) if r and is_under_way else None,
         "remaining_s": round(r.remaining_s, 2) if r and r.remaining_s is not None else None,
-        "last_used": round(r.last_used + wall_offset, 3) if r and r.last_used is not None else None,
+        "last_used": round(r.last_used, 3) if r and r.last_used is not None else None,
         "load_seconds": (r.load_seconds if r else None) or learned.typical_load_s,
         "loads": r.loads if r else 0,
         "failures": r.failures if r else 0,
-        "retry_at": round(r.retry_at + wall_offset, 3) if r and r.retry_at is not None else None,
+        "retry_at": round(r.retry_at, 3) if r and r.retry_at is not None else None,
         "in_flight": r.in_flight if r else 0,
         "waiting": r.waiting if r else 0,
         "queue_position": r.queue_position if r else None,

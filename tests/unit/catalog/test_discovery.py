@@ -36,8 +36,8 @@ def test_a_new_file_becomes_a_model_named_by_its_stem() -> None:
 
 def test_clashing_stems_get_numbers_and_virtual_names_are_kept_free() -> None:
     """Two files of one name are two models, and no file takes the name `auto`."""
-    added = merge({}, "local", files("/a/x.gguf", "/b/x.gguf", "/c/X.gguf", "/auto.gguf", size=0)).added
-    assert [record.id for record in added] == ["x", "x-2", "X-3", "auto-2"]
+    added = merge({}, "local", files("/a/x.gguf", "/b/x.gguf", "/c/X.gguf", "/auto.gguf", "/brain.gguf", size=0)).added
+    assert [record.id for record in added] == ["x", "x-2", "X-3", "auto-2", "brain"]
 
 
 def test_a_remote_model_is_named_by_provider_and_address() -> None:

@@ -22,7 +22,7 @@ from batuta.observe.metrics import MOST_SERIES, SECONDS, Histogram, Metrics
 
 def ended(model: str | None = "m", status: int = 200, **rest: float) -> RequestEnded:
     times = {"wait_s": 0.0, "ttft_s": 0.2, "total_s": 0.5} | rest
-    return RequestEnded("r", model, "chat", status, None, prompt_tokens=10, completion_tokens=20, **times)  # type: ignore[arg-type]
+    return RequestEnded("r", model, "chat", status, None, prompt_tokens=10, completion_tokens=20, **times)
 
 
 def text_after(*facts: object) -> str:

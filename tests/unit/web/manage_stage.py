@@ -121,7 +121,6 @@ async def house(folder: Path, *models: str, budget: int = BUDGET, **settings: An
         await stage.runner.start()
         try:
             await it.catalog.start()
-            await it.catalog.refresh()
             yield stage
             stage.lifecycle.check()
         finally:

@@ -247,6 +247,7 @@ async def test_story_and_alternative(data_dir: Path) -> None:
         await it.clock.advance(10.0)
         story = (await it.ask("GET", "/manage/models/brain/story")).json()["story"]
         assert [line["new"] for line in story if line["new"]] == ["loading", "ready"]
+        assert abs((await it.view("brain"))["last_used"] - it.clock.wall()) < 60
         assert abs(story[-1]["at"] - it.clock.wall()) < 60
         answer = (await it.ask("GET", "/manage/models/coder/alternative")).json()
         assert answer["model"] == "brain"
@@ -274,8 +275,8 @@ async def test_log(data_dir: Path) -> None:
 
 
 def write_log(it: House, name: str, text: str) -> None:
-    folder = it.services.settings.log_dir
-    folder.mkdir()
+    folder = it.services.settings.log_dir / "models"
+    folder.mkdir(parents=True)
     (folder / name).write_text(text)
 
 
@@ -375,12 +376,12 @@ async def test_problems_are_told(data_dir: Path) -> None:
 async def test_reading_changes_nothing(data_dir: Path) -> None:
     """No GET of the API moves a model or a setting."""
     async with house(data_dir) as it:
-        before = (it.services.catalog.specs(), it.lifecycle.snapshot(0.0))
+        before = (it.services.catalog.specs(), it.runner.snapshot())
         for path in ("models", "models/brain", "models/brain/status", "models/brain/alternative"):
             await it.ask("GET", f"/manage/{path}")
         for path in ("models/brain/story", "providers", "catalog/problems", "logs/brain"):
             await it.ask("GET", f"/manage/{path}")
-        assert (it.services.catalog.specs(), it.lifecycle.snapshot(0.0)) == before
+        assert (it.services.catalog.specs(), it.runner.snapshot()) == before
 
 
 async def test_the_description_is_whole(data_dir: Path) -> None:

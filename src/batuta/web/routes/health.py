@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from batuta.web.dispatch import RawRoute, Scope
 from batuta.web.services import Services
 from batuta.web.session import Send
 
+Answer = tuple[int, bytes, bytes]  # status, content type, body
 _DOWN = {"down", "fatal"}
 
 
@@ -75,7 +77,7 @@ def default_model(specs: Mapping[str, ModelSpec]) -> ModelSpec | None:
 def raw_routes(services: Services) -> dict[tuple[str, str], RawRoute]:
     """Return (method, path) -> handler, for the dispatcher's raw table."""
     probes = _Probes(services)
-    table: dict[str, Callable[[], tuple[int, bytes, bytes]]] = {
+    table: dict[str, Callable[[], Awaitable[Answer]]] = {
         "/health": probes.health,
         "/ready": probes.ready,
         "/metrics": probes.metrics,
@@ -83,9 +85,9 @@ def raw_routes(services: Services) -> dict[tuple[str, str], RawRoute]:
     return {(method, path): _handler(answer) for path, answer in table.items() for method in ("GET", "HEAD")}
 
 
-def _handler(answer: Callable[[], tuple[int, bytes, bytes]]) -> RawRoute:
+def _handler(answer: Callable[[], Awaitable[Answer]]) -> RawRoute:
     async def handle(scope: Scope, _receive: Receive, send: Send, _identity: Identity) -> None:
-        status, content_type, body = answer()
+        status, content_type, body = await answer()
         await _respond(send, status, content_type, body, is_head=scope["method"] == "HEAD")
 
     return handle
@@ -124,7 +126,7 @@ class _Probes:
             was_ready=default is not None and default.id in self._ready,
         )
 
-    def health(self) -> tuple[int, bytes, bytes]:
+    async def health(self) -> Answer:
         """`GET /health`: 200 whatever the status says; who asks reads the body."""
         services = self._services
         snapshot = services.runner.snapshot()
@@ -143,14 +145,15 @@ class _Probes:
         }
         return 200, b"application/json", orjson.dumps(body)
 
-    def ready(self) -> tuple[int, bytes, bytes]:
+    async def ready(self) -> Answer:
         """`GET /ready`: 503 until the default model answers, or there is nothing to wait for."""
         verdict = self._verdict(self._services.runner.snapshot())
         body = {"ready": verdict.is_ready, "status": verdict.status, "reason": verdict.reason}
         return 200 if verdict.is_ready else 503, b"application/json", orjson.dumps(body)
 
-    def metrics(self) -> tuple[int, bytes, bytes]:
+    async def metrics(self) -> Answer:
         """`GET /metrics`: Prometheus' text."""
+        await asyncio.to_thread(self._services.metrics.prepare)
         body, content_type = self._services.metrics.render()
         return 200, content_type.encode(), body
 

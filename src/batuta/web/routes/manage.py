@@ -165,7 +165,7 @@ class _Models:
     async def log(self, model_id: str) -> PlainTextResponse:
         """The last 200 lines that the model's process wrote."""
         spec = self._spec(model_id)
-        path = self._services.settings.log_dir / log_name(spec.id)
+        path = self._services.settings.log_dir / "models" / log_name(spec.id)
         text = await asyncio.to_thread(tail, path)
         if text is None:
             raise NotFound(f"{spec.id} has no log: it has not been loaded on this machine yet")
