@@ -11,7 +11,6 @@ from typing import Protocol, runtime_checkable
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec
 from batuta.chat.types import ChatRequest, Delta, Usage
 
-
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
