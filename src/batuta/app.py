@@ -39,11 +39,12 @@ from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.queueing import BoundedWait
 from batuta.lifecycle.runner import Runner
+from batuta.lifecycle.states import ModelState
 from batuta.loader.gguf import inspect
 from batuta.loader.memory import HOST, Device, devices, estimate
 from batuta.loader.supervisor import LoaderSupervisor
 from batuta.observe.bus import Bus
-from batuta.observe.events import Fact, Listening, Started, Starting
+from batuta.observe.events import CatalogChanged, Fact, Listening, ModelStateChanged, Started, Starting
 from batuta.observe.log import redactor
 from batuta.observe.metrics import Metrics
 from batuta.settings import Settings
@@ -254,6 +255,7 @@ class App:
         await self.supervisor.start()
         self._device = await self._best_device()
         self.bus.publish(Starting("catalog", "looking for models"))
+        self.bus.listen(self._loaded)
         await self.catalog.start()
         await self.runner.observe()
         if (default := self.default_model()) is not None:
@@ -285,11 +287,24 @@ class App:
         usable = [d["id"] for d in found if d.get("is_usable") and d["kind"] != "host" and d["id"] in ours]
         return str(usable[0]) if usable else HOST
 
+    def _loaded(self, fact: Fact) -> None:
+        """Have the catalog learn what a load showed. Not at once: the catalog answers with a change of its own."""
+        if isinstance(fact, ModelStateChanged) and fact.old == ModelState.LOADING and fact.new == ModelState.READY:
+            asyncio.get_running_loop().call_soon(self._learn, fact.model)
+
+    def _learn(self, model: str) -> None:
+        residency = self.runner.lifecycle.residencies.get(model)
+        if residency is not None and residency.load_seconds:
+            seconds = residency.load_seconds[-1]
+            self.catalog.set_learned(model, memory_bytes=residency.learned_bytes, load_seconds=seconds)
+
     def _catalog_changed(self, change: Change) -> None:
         for spec in (*change.added, *change.changed, *change.absent):
             self._register(spec)
         for model in change.removed:
             self.runner.forget(model)
+        ids = [tuple(spec.id for spec in specs) for specs in (change.added, change.changed, change.absent)]
+        self.bus.publish(CatalogChanged(*ids))
 
     def _register(self, spec: ModelSpec) -> None:
         state = self.catalog.provider(spec.provider_id)

@@ -49,7 +49,8 @@ async def play(data: Path, *options: str) -> AsyncIterator[Play]:
     transport = Transport()
     async with stage(data, *options) as loader:
         try:
-            yield Play(loader, LocalWorker(loader.client, transport, settings=EngineSettings()))
+            worker = LocalWorker(loader.client, transport, settings=EngineSettings(), loader_patience_s=0.2)
+            yield Play(loader, worker)
         finally:
             await transport.aclose()
 

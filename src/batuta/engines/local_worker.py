@@ -55,12 +55,19 @@ class LocalWorker:
     dialect = "openai"
 
     def __init__(
-        self, client: LoaderClient, transport: Transport, *, settings: EngineSettings, load_timeout_s: float = 180.0
+        self,
+        client: LoaderClient,
+        transport: Transport,
+        *,
+        settings: EngineSettings,
+        load_timeout_s: float = 180.0,
+        loader_patience_s: float = LOADER_PATIENCE_S,
     ) -> None:
         self._client = client
         self._wire = OpenAIWire(transport, idle_s=settings.idle_s)
         self._settings = settings
         self._load_timeout_s = load_timeout_s
+        self._loader_patience_s = loader_patience_s
         self._places: dict[str, Place] = {}
         self._loading: set[str] = set()
         self._progress: dict[str, list[ProgressListener]] = {}
@@ -107,11 +114,11 @@ class LocalWorker:
 
         self._client.listen(heard)
         try:
-            async with asyncio.timeout(LOADER_PATIENCE_S):
+            async with asyncio.timeout(self._loader_patience_s):
                 await connected.wait()
         except TimeoutError:
             raise LoaderDown(
-                f"the loader was not up within {LOADER_PATIENCE_S:g} s; `batuta status` says why",
+                f"the loader was not up within {self._loader_patience_s:g} s; `batuta status` says why",
                 cause=Cause.ENGINE_OFFLINE,
             ) from None
         finally:
