@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from tools.check_tree import ROOT, tracked_files
 
 pytestmark = pytest.mark.acceptance

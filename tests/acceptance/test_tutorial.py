@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+
 from tools.tutorial import PAGE, Running, Step, batuta, misfit, run_step, steps_of
 
 pytestmark = [

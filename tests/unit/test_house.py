@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tools.check_tree import ROOT, tracked_files
-from tools.diagram import PAGE, draw
 
 from batuta.lifecycle.states import TRANSITIONS
+from tools.check_tree import ROOT, tracked_files
+from tools.diagram import PAGE, draw
 
 SOURCE = ROOT / "src/batuta"
 LONGEST_FILE = 600  # lines; the usual file has 100 to 200

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bench import mock, relay
 from bench.__main__ import the_only_one
 from bench.common import Goal, Meter, median, percentile, table

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from tools.check_tree import check_vendored, is_allowed, read_lock
 
 ALLOWED = ["MIT", "Apache-2.0", "MPL-2.0"]

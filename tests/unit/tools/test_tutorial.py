@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tools.tutorial import misfit, rewrite, shorten, steps_of
 
 PAGE = """\

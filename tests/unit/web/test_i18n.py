@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tools import locales
 
 from batuta.web.i18n import LOCALE, NAMES, choose, language, match
 from tests.unit.web.pages_support import GB
+from tools import locales
 
 SCRIPTS = LOCALE.parent / "static" / "js"
 
