@@ -108,7 +108,7 @@ class EdgeSettings(_Section):
     write_timeout_s: float = 60.0  # a reader that takes nothing for this long is cut
     allowed_hosts: Words = ()  # names beside loopback and the bound address
     allowed_origins: Words = ()  # pages of other origins that may call, exactly as a browser sends them
-    heartbeat_s: float = 5.0  # comments while a model loads; clients and proxies give up at 10-15 s
+    heartbeat_s: float = 1.0  # comments while a model loads: progress moves, and no proxy gives up at its 10-15 s
 
 
 class AuthSettings(_Section):

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from batuta.chat import sse
+from batuta.clock import Clock
 from batuta.errors import BadRequest
 from batuta.observe.bus import Subscription
 from batuta.settings import config_path
@@ -25,6 +26,7 @@ from batuta.web.toasts import Toast, still_fresh, toast
 from batuta.web.views import memory_view, model_views
 
 QUIET_S = 0.2  # facts that come together are shown together: at most five pictures a second
+IDLE_S = 5.0  # a sign of life when nothing happens; proxies give up at 10-15 s
 YEAR_S = 365 * 24 * 3600
 THEMES = frozenset({"light", "dark"})
 Views = Callable[[Any], Iterable[View]]
@@ -137,17 +139,17 @@ class _Pages:
                 changed = {name: html for name, html in picture.items() if shown.get(name) != html}
                 yield sse.encode(message(changed)) if changed else sse.comment("still here")
                 shown = picture
-                facts = await _next_facts(box, self._services)
+                facts = await _next_facts(box, clock)
                 notes += tuple(note for fact in facts if (note := toast(fact, words, now=clock.monotonic())))
 
 
-async def _next_facts(box: Subscription, services: Services) -> list[Any]:
+async def _next_facts(box: Subscription, clock: Clock) -> list[Any]:
     """Wait for a fact, let its companions arrive, and return them; nothing when the line needs a sign of life."""
     try:
-        async with asyncio.timeout(services.settings.edge.heartbeat_s):
+        async with asyncio.timeout(IDLE_S):
             facts = [await box.get()]
     except TimeoutError:
         return []
-    await services.clock.sleep(QUIET_S)
+    await clock.sleep(QUIET_S)
     facts.extend(box.drain())
     return facts
