@@ -31,7 +31,7 @@ from batuta.engines import registry
 from batuta.engines.base import Engine, ReportedModel
 from batuta.engines.local_worker import LocalWorker
 from batuta.engines.transport import Transport
-from batuta.errors import BadSettings, BatutaError
+from batuta.errors import BatutaError
 from batuta.gateway.admission import Admission
 from batuta.gateway.serve import Gateway
 from batuta.installation import listening_socket, make_folders, only_one, process_started, remove_record, write_record
@@ -93,25 +93,39 @@ async def _main(
     if listener is not None:
         app.bus.listen(listener)
     server = _Server(server_config(app.dispatcher, settings))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
     try:
         async with asyncio.TaskGroup() as group:
+            start = group.create_task(_start(app), name="start")
+            _on_signals(server, start)
             if settings.ordered:
-                await app.start()
-                await app.wait_for_default()
-            else:
-                group.create_task(app.start(), name="start")
-            group.create_task(_announce(app, server, sock), name="announce")
+                await asyncio.wait({start})
+            announce = group.create_task(_announce(app, server, sock), name="announce")
             await server.serve(sockets=[sock])
-            if not server.started:
-                raise BadSettings("the server could not start; see the log")  # one way out of the group
+            start.cancel()
+            announce.cancel()
     except* BatutaError as errors:
         raise errors.exceptions[0] from None
     finally:
         await app.aclose(keep_loader=keep_loader)
     return 0
+
+
+async def _start(app: App) -> None:
+    await app.start()
+    if app.settings.ordered:
+        await app.wait_for_default()
+
+
+def _on_signals(server: _Server, start: asyncio.Task[None]) -> None:
+    """End on SIGINT and SIGTERM, also while the start is still under way."""
+
+    def stop() -> None:
+        start.cancel()
+        server.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
 
 
 class _Server(uvicorn.Server):
@@ -137,8 +151,6 @@ class _Server(uvicorn.Server):
 
 async def _announce(app: App, server: _Server, sock: socket.socket) -> None:
     await server.is_up.wait()
-    if not server.started:
-        return
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"

@@ -23,6 +23,7 @@ PURE = {"lifecycle": {"runner.py"}, "routing": set[str](), "chat": set[str]()}
 
 # Where everything may be caught, because nobody is left above to catch it.
 DOORS = {
+    "cli/door.py": "command: an unknown error is shown whole, as a fault of ours, with a word on where to report it",
     "loader/engines/llamacpp.py": "process: why the engine refused goes to the loader before the child ends",
     "loader/server.py": "request: one bad request must not take the models with it",
     "tasks.py": "process: what background tasks die of while their owner closes was reported when it happened",

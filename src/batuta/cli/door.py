@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,10 @@ FAILED = 1
 WRONG_USE = 2
 NO_GATEWAY = 3
 INTERRUPTED = 130
+BUG = (
+    "this is a fault in Batuta, not in what you did. The lines above say where; please report them as CONTRIBUTING.md "
+    "tells. Nothing that was saved is lost."
+)
 
 
 class NoGateway(HostError):
@@ -63,6 +68,11 @@ def door(*, as_json: bool = False) -> Iterator[None]:
         # The reader (`| head`) has seen enough; Python would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception:  # noqa: BLE001  # door 2 of 3: a command
+        print(f"{traceback.format_exc()}\nbatuta: {BUG}", file=sys.stderr, flush=True)
+        raise typer.Exit(FAILED) from None
 
 
 def _report(error: BatutaError, *, as_json: bool) -> None:
