@@ -177,35 +177,40 @@ class Store:
     async def save_models(self, records: Iterable[ModelRecord]) -> None:
         """Write these records, new or changed, all or none. Raises NotSaved."""
         if records := tuple(records):
+            await self._be_ready()
             from batuta.catalog import sql
 
             rows = [model_row(record) for record in records]
-            await self._write(lambda connection: sql.upsert(connection, sql.models, rows))
+            await self._do(lambda connection: sql.upsert(connection, sql.models, rows))
 
     async def save_providers(self, providers: Iterable[tuple[Provider, str]]) -> None:
         """Write these providers and their sources, all or none. Raises NotSaved."""
         if providers := tuple(providers):
+            await self._be_ready()
             from batuta.catalog import sql
 
             rows = [provider_row(provider, source) for provider, source in providers]
-            await self._write(lambda connection: sql.upsert(connection, sql.providers, rows))
+            await self._do(lambda connection: sql.upsert(connection, sql.providers, rows))
 
     async def delete_provider(self, provider_id: str) -> None:
         """Delete a provider and the models it served. Raises NotSaved."""
+        await self._be_ready()
         from batuta.catalog import sql
 
-        await self._write(lambda connection: sql.delete_provider(connection, provider_id))
+        await self._do(lambda connection: sql.delete_provider(connection, provider_id))
 
     async def save_meta(self, key: str, value: str) -> None:
         """Remember a fact about the catalog itself. Raises NotSaved."""
+        await self._be_ready()
         from batuta.catalog import sql
 
-        await self._write(lambda connection: sql.upsert(connection, sql.meta, [{"key": key, "value": value}]))
+        await self._do(lambda connection: sql.upsert(connection, sql.meta, [{"key": key, "value": value}]))
 
-    async def _write(self, work: Work[None]) -> None:
+    async def _be_ready(self) -> None:
+        """Have SQLAlchemy loaded, in a thread: on the loop's, it would stop everything for a second. Raises NotSaved."""
         if self._locked:
             raise NotSaved(f"the change was not saved: {self._locked}")
-        await self._do(work)
+        await self._connect()
 
     async def _do(self, work: Work[T]) -> T:
         """Run `work` in one transaction. Raises NotSaved."""

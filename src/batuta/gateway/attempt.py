@@ -14,11 +14,13 @@ from batuta.chat.dialects import openai
 from batuta.chat.types import Delta, Usage
 from batuta.clock import Clock
 from batuta.engines.base import PassThroughEngine, RawCall, RawReply
-from batuta.errors import BadRequest, BatutaError
+from batuta.errors import BadRequest, BatutaError, ProviderError
 from batuta.gateway.call import Call, body_for
 from batuta.gateway.stream import StreamWatch, read_reply
 from batuta.lifecycle.runner import Lease
 
+FIRST_WORD_S = 180.0  # a long prompt on a slow processor takes minutes before its first word
+WHOLE_ANSWER_S = 600.0  # without a stream the head comes with the last word
 EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
 
@@ -70,7 +72,9 @@ async def _pass_through(
 ) -> AsyncGenerator[bytes, None]:
     spec = lease.spec
     body = body_for(call, engine.wire_name(spec))
-    reply = await engine.forward(spec, RawCall(call.endpoint.path, body, call.stream, call.deadline, idle_s))
+    # The call's deadline is for a ready model. What it took to load must not be missing for the answer.
+    deadline = attempt.started + (FIRST_WORD_S if call.stream else WHOLE_ANSWER_S)
+    reply = await engine.forward(spec, RawCall(call.endpoint.path, body, call.stream, deadline, idle_s))
     try:
         if call.stream:
             attempt.content_type = EVENT_STREAM
@@ -87,10 +91,15 @@ async def _pass_through(
 
 async def _watched(reply: RawReply, attempt: Attempt, model: str) -> AsyncGenerator[bytes, None]:
     watch = StreamWatch(model)
-    async for chunk in reply.chunks():
-        if ready := watch.feed(chunk):
-            yield ready
-    attempt.usage, attempt.error = watch.usage, watch.error
+    try:
+        async for chunk in reply.chunks():
+            if ready := watch.feed(chunk):
+                yield ready
+    except ProviderError:
+        if not watch.is_done:  # what breaks after the end marker has cost nobody a word
+            raise
+    finally:
+        attempt.usage, attempt.error = watch.usage, watch.error
     watch.end()
 
 

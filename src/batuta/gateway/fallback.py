@@ -33,7 +33,7 @@ class Step(StrEnum):
 
 TABLE: tuple[tuple[type[BatutaError], Step], ...] = (
     (CallerError, Step.SURFACE),  # another model would refuse the same request
-    (QueueFull, Step.SURFACE),  # more attempts are the last thing a full queue needs
+    (QueueFull, Step.NEXT),  # who has to wait is refused again at once; who need not wait can answer
     (UpstreamUnreachable, Step.AGAIN),  # a local model that has just crashed is loaded again by the next lease
     (StreamBroken, Step.AGAIN),
     (UpstreamFailed, Step.NEXT),
@@ -68,6 +68,8 @@ def next_step(error: BatutaError, *, committed: bool, is_loadable: bool, tries: 
     if committed:
         return Step.SURFACE
     step = next((step for kind, step in TABLE if isinstance(error, kind)), Step.SURFACE)
+    if step is Step.NEXT and isinstance(error, ProviderError) and error.cause is Cause.CRASH:
+        step = Step.AGAIN  # it hung up: how a local model's death looks to whoever was waiting for its first word
     if step is Step.AGAIN and (not is_loadable or tries > 1):
         return Step.NEXT
     return step

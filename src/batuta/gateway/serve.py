@@ -1,13 +1,13 @@
 """Serves one request, from a parsed call to the bytes of its answer. The first file to read.
 
-admission -> route plan -> for each candidate: lease (load, wait, evict, join happen in there)
-                                               -> ask, first piece = commit point -> bytes
-                           on error: the fallback table says again, next or surface
+route plan -> for each candidate: admission, if it would wait -> lease (load, wait, evict, join happen in there)
+                                                              -> ask, first piece = commit point -> bytes
+              on error: the fallback table says again, next or surface
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 
 from batuta.catalog.entities import Capability, ModelSpec
@@ -64,31 +64,30 @@ class Gateway:
         Raises a typed error; one that comes after the Head has to be told in-band.
         """
         started, attempt = self._clock.monotonic(), None
-        tried: list[str] = []
+        tried: list[tuple[str, str]] = []
         failure: BatutaError | None = None
         try:
-            self._admission.enter()
             route = plan(
                 call.model, self._specs(), self.world, needs=call.endpoint.needs, allow_fallback=call.allow_fallback
             )
             queue = [c.model_id for c in route.candidates]
             while queue:
                 attempt = Attempt(queue[0], self._clock.monotonic())
+                is_over = attempt.started >= call.deadline
                 yield Trying(attempt.model)
                 try:
                     async with aclosing(self._try(call, route, attempt, tried)) as pieces:
                         async for piece in pieces:
                             yield piece
                 except BatutaError as error:
-                    failure = error
-                    tried.append(f"{attempt.model}, {(error.cause or error.code)}")
-                    await self._advance(
-                        queue, error, attempt, tries=sum(t.startswith(f"{attempt.model}, ") for t in tried)
-                    )
+                    if failure is None or not is_over:  # who came too late to be loaded is not the reason
+                        failure = error
+                    tried.append((attempt.model, error.cause or error.code))
+                    await self._advance(queue, error, attempt, tries=sum(model == attempt.model for model, _ in tried))
                 else:
                     failure = attempt.error  # one that went by in-band, after the commit point
                     return
-            raise self._final(failure, call)
+            raise self._final(failure, call, tried)
         except BatutaError as error:
             failure = error
             raise
@@ -96,9 +95,11 @@ class Gateway:
             self._report(call, attempt, started, failure)
 
     async def _try(
-        self, call: Call, route: RoutePlan, attempt: Attempt, tried: list[str]
+        self, call: Call, route: RoutePlan, attempt: Attempt, tried: list[tuple[str, str]]
     ) -> AsyncGenerator[Head | bytes, None]:
-        """Lease the candidate and pass on what it says."""
+        """Lease the candidate and pass on what it says. A full queue is only closed to those who would wait in it."""
+        if self._runner.would_wait(attempt.model):
+            self._admission.enter()
         async with self._runner.lease(attempt.model, deadline=call.deadline, priority=call.priority) as lease:
             attempt.started = self._clock.monotonic()
             try:
@@ -108,13 +109,17 @@ class Gateway:
                         if is_first:
                             is_first = False
                             why = next(c.why for c in route.candidates if c.model_id == attempt.model)
-                            yield Head(attempt.model, why, attempt.content_type, tuple(tried))
+                            others = tuple(f"{model}, {cause}" for model, cause in tried if model != attempt.model)
+                            yield Head(attempt.model, why, attempt.content_type, others)
                         yield piece
             except BatutaError as error:
                 if (cause := cause_of(error)) is not None:
                     lease.failed(cause, error.message)
                 raise
-            lease.succeeded()
+            if attempt.error is None:
+                lease.succeeded()
+            elif (cause := cause_of(attempt.error)) is not None:  # it went by in-band
+                lease.failed(cause, attempt.error.message)
 
     async def _advance(self, queue: list[str], error: BatutaError, attempt: Attempt, *, tries: int) -> None:
         """Move the queue as the fallback table says; raise what has to be surfaced."""
@@ -128,10 +133,14 @@ class Gateway:
         else:
             await self._runner.await_notice(attempt.model)
 
-    def _final(self, error: BatutaError | None, call: Call) -> BatutaError:
+    def _final(self, error: BatutaError | None, call: Call, tried: Sequence[tuple[str, str]]) -> BatutaError:
+        """Complete the error that the caller is told when nobody answered: who else could, or who was tried."""
         assert error is not None, "an empty route plan"
+        names = {model for model, _ in tried}
         if error.suggestion is None and error.model is not None:
-            error.suggestion = self.alternative(error.model)[0]
+            error.suggestion = self.alternative(error.model, but=names)[0]
+        if len(names) > 1:
+            error.details = error.details | {"tried": dict(tried)}
         if error.suggestion and call.allow_fallback is None and "could answer" not in error.message:
             error.message += f" {error.suggestion} could answer instead."
         return error
@@ -170,10 +179,11 @@ class Gateway:
         fits = is_ready or (is_active and self._runner.plan_load(spec.id).fits != "never")
         return Standing(spec, is_ready, is_active, fits, view.last_used or 0.0, view.load_seconds)
 
-    def alternative(self, model: str) -> tuple[str | None, str]:
-        """Return the best other model for what `model` does, and why; None if there is none."""
+    def alternative(self, model: str, *, but: Collection[str] = ()) -> tuple[str | None, str]:
+        """Return the best other model for what `model` does (none of `but`), and why; None if there is none."""
         spec = self._specs().get(model)
         needs = KINDS & (spec.capabilities if spec else frozenset({Capability.CHAT}))
         for standing, tier in alternatives(spec, self.world(), needs=needs):
-            return standing.spec.id, TIER_WORDS[tier]
+            if standing.spec.id not in but:
+                return standing.spec.id, TIER_WORDS[tier]
         return None, "no other model could answer now"

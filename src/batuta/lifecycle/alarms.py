@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from batuta.lifecycle.queueing import WaitingRoom
-from batuta.lifecycle.residency import Residency
+from batuta.lifecycle.residency import Leaving, Residency
 from batuta.lifecycle.states import ModelState
 
 S = ModelState
@@ -23,6 +23,12 @@ def is_past_ttl(residency: Residency, now: float) -> bool:
     """Say whether an idle model has not been used for its keep-alive time."""
     ends = ttl_ends(residency)
     return ends is not None and ends <= now
+
+
+def is_overstaying(residency: Residency, now: float) -> bool:
+    """Say whether a model that nobody may use any more is still in memory because its engine would not unload it."""
+    is_out_of_use = residency.leaving is Leaving.FORGOTTEN or not residency.enabled
+    return residency.state is S.READY and is_out_of_use and residency.unload_again_at <= now
 
 
 def next_alarm(

@@ -65,6 +65,7 @@ class AnswerFailed:
     model: str
     cause: Cause
     message: str
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)

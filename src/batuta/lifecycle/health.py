@@ -9,6 +9,7 @@ from batuta.errors import Cause
 EJECT_AFTER = 5  # Envoy's consecutive_5xx default: fewer ejects a model for a hiccup
 GIVE_UP_AFTER = 5  # failures in a row after which a person has to look
 STEADY_S = 60.0  # a model that has stood this long has earned a clean record
+RETRY_AFTER_S = 5.0  # when nobody knows how long a wait is: about what one answer of a small model takes
 WAIT_OUT_S = 5.0  # a cooldown shorter than this is waited out by a caller rather than refused
 
 

@@ -7,29 +7,20 @@ up in TRANSITIONS: what is not in the table cannot happen.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from batuta.errors import BatutaError, Cause, ModelFailed, ModelNotFound, NoFit
+from batuta.errors import BatutaError, Cause, ModelFailed, NoFit
 from batuta.lifecycle import events as ev
-from batuta.lifecycle.alarms import is_past_ttl, next_alarm
-from batuta.lifecycle.commands import (
-    AbortLoad,
-    Announce,
-    Command,
-    Grant,
-    Refuse,
-    Sleep,
-    StartLoad,
-    StartUnload,
-    Wake,
-)
+from batuta.lifecycle.alarms import is_overstaying, is_past_ttl, next_alarm
+from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
 from batuta.lifecycle.eviction import EvictionPolicy, LeastRecentlyUsed
 from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, GIVE_UP_AFTER, RESTS, STEADY_S
 from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
-from batuta.lifecycle.refusals import failure, too_late, why_not
+from batuta.lifecycle.refusals import failure, too_late, unknown, why_not
 from batuta.lifecycle.residency import Leaving, Residency, StoryLine, remaining
 from batuta.lifecycle.room import Evict, Load, NeverFits, RoomMaker
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
@@ -67,6 +58,7 @@ class Lifecycle:
         self._load_timeout_s = load_timeout_s
         self._out: list[Command] = []
         self._is_unsettled = False
+        self._epochs = itertools.count(1)  # never the same twice: a model may be forgotten and come back
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             ev.Registered: self._on_registered,
             ev.Forgotten: self._on_forgotten,
@@ -112,23 +104,24 @@ class Lifecycle:
 
         1. Unknown: refuse.
         2. Ready, nobody before it, a slot free: grant at once (the hot path).
-        3. Switched off, or failed with a rest longer than it pays to wait: refuse.
+        3. Switched off, failed with a rest longer than it pays to wait, or no time left: refuse.
         4. Otherwise wait.
         """
         residency = self.residencies.get(event.model)
         if residency is None:  # 1
-            error = ModelNotFound(f"there is no model {event.model!r} in the catalog", model=event.model)
-            self._out.append(Refuse(event.request, error))
+            self._out.append(Refuse(event.request, unknown(event.model)))
             return
-        if residency.state is S.READY and residency.has_free_slot and not self.waiting.count(event.model):  # 2
+        is_open = residency.state is S.READY and residency.enabled and residency.has_free_slot
+        if is_open and not self.waiting.count(event.model):  # 2
             self._grant(event.request, residency, now)
             return
         if (refusal := why_not(residency, now, event.deadline)) is not None:  # 3
             self._out.append(Refuse(event.request, refusal))
             return
         due = self._queue.due(event.priority, now)  # 4
+        if not self.waiting.count(event.model):
+            residency.begin_wanting(now)
         self.waiting.add(Waiter(event.request, event.model, event.priority, now, event.deadline, due))
-        residency.room_wanted_at = residency.room_wanted_at or now
         self._tell(residency, now, f"wanted by {event.request} ({event.priority.name.lower()})")
         self._announce_queue(residency)
         self._is_unsettled = True
@@ -161,7 +154,11 @@ class Lifecycle:
             residency.bad_answers = 0
             residency.failures = 0
             residency.on_probation = False
-        if residency.state is not S.READY or self.waiting or (residency.in_flight == 0 and residency.spec.ttl_s):
+        if (
+            residency.state is not S.READY
+            or self.waiting
+            or (residency.in_flight == 0 and residency.spec.ttl_s is not None)
+        ):
             self._is_unsettled = True
 
     def _on_answer_failed(self, event: ev.AnswerFailed, now: float) -> None:
@@ -173,6 +170,8 @@ class Lifecycle:
         residency = self.residencies.get(event.model)
         if residency is None or residency.state is not S.READY:
             return
+        if self.leases.get(event.request, (event.model, residency.epoch)) != (event.model, residency.epoch):
+            return  # an answer of an earlier residency says nothing about this one
         residency.bad_answers += 1
         self._tell(residency, now, f"bad answer {residency.bad_answers} ({event.cause.value}): {event.message}")
         is_enough = residency.bad_answers >= EJECT_AFTER
@@ -190,9 +189,8 @@ class Lifecycle:
         if residency is None or residency.state is not S.LOADING:
             return
         residency.stage, residency.fraction = event.stage, event.fraction
-        elapsed = now - residency.since
-        fact = LoadProgressed(event.model, event.stage, event.fraction, elapsed, remaining(residency, now))
-        self._announce(fact)
+        elapsed, left = now - residency.since, remaining(residency, now)
+        self._announce(LoadProgressed(event.model, event.stage, event.fraction, elapsed, left))
 
     def _on_loaded(self, event: ev.Loaded, now: float) -> None:
         residency = self.residencies.get(event.model)
@@ -200,18 +198,12 @@ class Lifecycle:
             return
         ledger = self._ledger(residency)
         booked = ledger.grow(event.model, event.memory_bytes)
-        residency.learned_bytes = max(residency.learned_bytes, event.memory_bytes)
-        residency.last_used = now
-        if not event.was_resident:
-            residency.loads += 1
-            residency.load_seconds.append(event.seconds)
+        residency.note_load(event.memory_bytes, None if event.was_resident else event.seconds, now)
         self._move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")
         if residency.evicted:
-            wanted_at = residency.room_wanted_at or residency.since
-            swap = Swapped(event.model, residency.evicted, residency.bytes_evicted, now - wanted_at)
-            self._announce(swap)
-        residency.evicted, residency.bytes_evicted, residency.room_wanted_at = (), 0, None
-        residency.was_retried = residency.wants_empty_device = False
+            waited = now - (residency.room_wanted_at or residency.since)
+            self._announce(Swapped(event.model, residency.evicted, residency.bytes_evicted, waited))
+        residency.end_wanting()
         if residency.leaving is not None:  # somebody asked for it to go while it was loading
             self._dismiss(residency, residency.leaving, now)
 
@@ -228,27 +220,18 @@ class Lifecycle:
         if residency.leaving is not None:  # 1
             self._move(residency, T.CANCELLED, now, residency.leaving.value)
             return
-        others = [r for r in self.residencies.values() if r.spec.device == residency.spec.device and r is not residency]
-        if (
-            event.cause is Cause.OUT_OF_MEMORY
-            and not residency.was_retried
-            and any(r.state is S.READY and not r.pinned and r.spec.is_loadable for r in others)
-        ):  # 2
+        can_retry = event.cause is Cause.OUT_OF_MEMORY and not residency.was_retried
+        if can_retry and self.room.could_empty(residency, self.residencies.values()):  # 2
             residency.was_retried = residency.wants_empty_device = True
             self._move(residency, T.LOAD_RETRY, now, event.message)
             return
         self._fail(residency, T.LOAD_FAILED, event.cause, event.message, now)  # 3
 
     def _fail(self, residency: Residency, trigger: Trigger, cause: Cause, message: str, now: float) -> None:
-        rest = RESTS[cause]
         is_steady = residency.state is S.READY and now - residency.since >= STEADY_S and trigger is T.CRASHED
-        residency.failures = 1 if is_steady else residency.failures + 1
-        residency.cause, residency.message = cause, message
-        residency.retry_at = now + rest.after(residency.failures)
-        residency.was_retried = residency.wants_empty_device = False
-        residency.leaving = None
+        residency.note_failure(cause, message, now, is_first=is_steady)
         self._move(residency, trigger, now, message)
-        if rest.gives_up and residency.failures >= GIVE_UP_AFTER:
+        if RESTS[cause].gives_up and residency.failures >= GIVE_UP_AFTER:
             residency.enabled = False
             residency.retry_at = None
             self._move(residency, T.GAVE_UP, now, f"{residency.failures} failures in a row, the last: {message}")
@@ -293,7 +276,8 @@ class Lifecycle:
         if event.model not in ledger:  # a stray: it holds memory that nobody could book
             self._move(residency, T.UNLOADED, now, event.message)
             return
-        residency.leaving = None
+        if residency.leaving is not Leaving.FORGOTTEN:
+            residency.leaving = None
         self._move(residency, T.UNLOAD_FAILED, now, event.message)
 
     def _on_slept(self, event: ev.Slept, now: float) -> None:
@@ -302,6 +286,9 @@ class Lifecycle:
             residency.is_settling = False
             self._release(residency, now)
             self._tell(residency, now, "asleep, device memory is back")
+            why, residency.leaving = residency.leaving, None
+            if why not in {None, Leaving.ROOM, Leaving.TTL}:  # somebody wants it out altogether, meanwhile
+                self._dismiss(residency, why, now)
             self._is_unsettled = True
 
     def _on_unload_asked(self, event: ev.UnloadAsked, now: float) -> None:
@@ -309,14 +296,17 @@ class Lifecycle:
             self._leave(residency, Leaving.ASKED, now)
 
     def _leave(self, residency: Residency, why: Leaving, now: float) -> None:
+        if residency.leaving is Leaving.FORGOTTEN:
+            return  # nothing outranks that
         if residency.state in {S.READY, S.ASLEEP} and not residency.is_settling:
-            self._dismiss(residency, why, now)
+            if residency.spec.is_loadable or why is Leaving.FORGOTTEN:
+                self._dismiss(residency, why, now)
         elif residency.state is S.LOADING:
             residency.leaving = why
             error = ModelFailed(f"the load of {residency.spec.id} was cancelled: {why.value}", model=residency.spec.id)
             self._refuse_all(residency, error, now)
             self._abort(residency, now, why.value)
-        elif residency.state is S.DRAINING:
+        elif residency.state is S.DRAINING or residency.is_settling:
             residency.leaving = why
         self._is_unsettled = True
 
@@ -332,14 +322,16 @@ class Lifecycle:
         spec = event.spec
         residency = self.residencies.get(spec.id)
         if residency is None:
-            residency = Residency(spec, can_sleep=event.can_sleep, since=now, pinned=spec.pinned)
+            residency = Residency(spec, since=now, epoch=next(self._epochs))
             self.residencies[spec.id] = residency
             if not spec.is_loadable:
                 self._move(residency, T.APPEARED, now, "not loaded here, always there")
-        residency.spec, residency.can_sleep, residency.pinned = spec, event.can_sleep, spec.pinned
+        was_enabled = residency.spec.enabled
+        residency.can_sleep, residency.pinned = event.can_sleep, spec.pinned
+        residency.take_spec(spec, is_booked=spec.id in self._ledger(residency))
         if residency.leaving is Leaving.FORGOTTEN:
             residency.leaving = Leaving.ASKED
-        if spec.enabled and not residency.enabled and residency.failures < GIVE_UP_AFTER:
+        if spec.enabled and not residency.enabled and not was_enabled:
             self._on_switched_on(ev.SwitchedOn(spec.id), now)
         elif not spec.enabled and residency.enabled:
             self._on_switched_off(ev.SwitchedOff(spec.id), now)
@@ -349,8 +341,7 @@ class Lifecycle:
         residency = self.residencies.get(event.model)
         if residency is None:
             return
-        error = ModelNotFound(f"{event.model} has left the catalog", model=event.model)
-        self._refuse_all(residency, error, now)
+        self._refuse_all(residency, unknown(event.model, has_left=True), now)
         self._leave(residency, Leaving.FORGOTTEN, now)
         residency.leaving = Leaving.FORGOTTEN
 
@@ -365,10 +356,9 @@ class Lifecycle:
         if residency is None:
             return
         residency.enabled = False
-        if residency.state in {S.ABSENT, S.FAILED}:
-            self._move(residency, T.DISABLE, now, "a person switched it off")
-        elif residency.state is S.READY and not residency.spec.is_loadable:
+        if residency.state is S.READY and not residency.spec.is_loadable:
             self._move(residency, T.VANISHED, now, "a person switched it off")
+        if residency.state in {S.ABSENT, S.FAILED}:
             self._move(residency, T.DISABLE, now, "a person switched it off")
         else:
             self._leave(residency, Leaving.DISABLE, now)
@@ -391,18 +381,21 @@ class Lifecycle:
         residency = self.residencies.get(event.model)
         if residency is None:
             return
+        if residency.state is S.DISABLED:
+            if residency.failures and residency.spec.enabled:
+                self._on_switched_on(ev.SwitchedOn(event.model), now)
+            return
+        residency.forgive()
         if residency.state is S.FAILED:
-            residency.forgive()
             self._move(residency, T.RESET, now, "a person reset it")
-        elif residency.state is S.DISABLED and residency.failures:
-            self._on_switched_on(ev.SwitchedOn(event.model), now)
+        self._is_unsettled = True
 
     def _on_observed(self, event: ev.Observed, now: float) -> None:
         """Compare an engine's residents with ours.
 
         1. Gone though we thought it was there: absent.
         2. There though we thought it was not, and it fits: ours, with no reload.
-        3. There, but there is no room to book it or it is switched off: unload it.
+        3. There, but it is switched off or there is no room to book it: unload it.
         """
         for model in sorted(event.covers):
             residency = self.residencies.get(model)
@@ -413,15 +406,16 @@ class Lifecycle:
                     residency.state is S.ASLEEP and not residency.is_settling
                 ):
                     self._move(residency, T.VANISHED, now, "its engine does not hold it any more")  # 1
-            elif residency.state is S.ABSENT:
+            elif residency.state in {S.ABSENT, S.DISABLED}:
                 ledger = self._ledger(residency)
                 need = max(residency.need, event.residents[model])
-                if residency.enabled and ledger.fits(need):  # 2
+                if residency.state is S.ABSENT and ledger.fits(need):  # 2
                     ledger.reserve(model, need)
                     residency.last_used = now
                     self._move(residency, T.APPEARED, now, f"{size_text(need)} booked")
                 else:  # 3
-                    self._move(residency, T.STRAY, now, f"needs {size_text(need)}, {size_text(ledger.free)} are free")
+                    room = f"needs {size_text(need)}, {size_text(ledger.free)} are free"
+                    self._move(residency, T.STRAY, now, room if residency.enabled else "it is switched off")
                     self._out.append(StartUnload(model))
 
     def _on_tick(self, event: ev.Tick, now: float) -> None:  # noqa: ARG002  # handlers share one shape
@@ -430,6 +424,7 @@ class Lifecycle:
             residency = self.residencies[waiter.model]
             self._out.append(Refuse(waiter.request, too_late(waiter, residency, now)))
             self._tell(residency, now, f"{waiter.request} passed its deadline")
+            self._announce_queue(residency)
         for residency in self.residencies.values():
             if residency.state is S.FAILED and residency.retry_at is not None and residency.retry_at <= now:
                 residency.on_probation = True
@@ -445,7 +440,8 @@ class Lifecycle:
 
         1. Models that left the catalog, or that were switched off, and are out of memory: gone, or DISABLED.
         2. Remote models whose rest is over: ready again.
-        3. Models nobody's room depends on any more are not driven out; models unused for their TTL leave.
+        3. Models nobody's room depends on any more are not driven out; models unused for their TTL leave, and so do
+           those that nobody may use any more and that would not leave before.
         4. Whoever can be served is served: a model that has just been loaded is used before it is driven out.
         5. Room is made for what is waited for; what has room is loaded.
         6. Drained models leave.
@@ -471,14 +467,17 @@ class Lifecycle:
             self._move(residency, T.DISABLE, now, "switched off")
         elif state is S.ABSENT and not spec.is_loadable:  # 2
             self._move(residency, T.APPEARED, now, "its rest is over")
-        elif state is S.DRAINING and residency.leaving is Leaving.ROOM and not self._is_still_needed(residency):  # 3
+        elif (
+            state is S.DRAINING
+            and residency.leaving is Leaving.ROOM
+            and not self.room.is_needed(residency, self._ledger(residency), self.waiting, self.residencies)
+        ):  # 3
             residency.leaving = None
             self._move(residency, T.REVIVED, now, "nobody needs its room any more")
         elif is_past_ttl(residency, now) and not self.waiting.count(spec.id):
             self._dismiss(residency, Leaving.TTL, now)
-
-    def _is_still_needed(self, leaver: Residency) -> bool:
-        return self.room.is_needed(leaver, self._ledger(leaver), self.waiting, self.residencies)
+        elif is_overstaying(residency, now):
+            self._dismiss(residency, residency.leaving or Leaving.DISABLE, now)
 
     def _make_room(self, now: float) -> None:
         for decision in self.room.decide(self.waiting, self.residencies, self.ledgers, now):
@@ -504,7 +503,7 @@ class Lifecycle:
         ledger, model = self._ledger(residency), residency.spec.id
         was_asleep = residency.state is S.ASLEEP
         ledger.reserve(model, residency.need)
-        residency.wants_empty_device = False
+        residency.wants_empty_device, residency.leaving = False, None
         residency.stage, residency.fraction = "starting", None
         books = f"{size_text(residency.need)} booked, {size_text(ledger.free)} left of {size_text(ledger.budget)}"
         self._move(residency, T.ROOM_MADE, now, books)
@@ -512,7 +511,9 @@ class Lifecycle:
 
     def _depart(self, residency: Residency, now: float) -> None:
         model = residency.spec.id
-        if residency.can_sleep and residency.leaving in {Leaving.ROOM, Leaving.TTL}:
+        if not residency.spec.is_loadable:
+            self._move(residency, T.VANISHED, now, "not loaded here")
+        elif residency.can_sleep and residency.leaving in {Leaving.ROOM, Leaving.TTL}:
             residency.is_settling = True
             self._move(residency, T.DRAINED_TO_SLEEP, now)
             self._out.append(Sleep(model))
@@ -551,7 +552,7 @@ class Lifecycle:
             residency.stage = residency.fraction = None
             residency.is_aborting = False
         if new in {S.ABSENT, S.FAILED, S.DISABLED}:
-            residency.epoch += 1
+            residency.epoch = next(self._epochs)
             residency.in_flight = 0
             residency.is_settling = False
             self._release(residency, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batuta.errors import BatutaError, Cause, ModelDisabled, ModelFailed, ModelLoading, ModelNotFound
-from batuta.lifecycle.health import WAIT_OUT_S
+from batuta.lifecycle.health import RETRY_AFTER_S, WAIT_OUT_S
 from batuta.lifecycle.queueing import Waiter
 from batuta.lifecycle.residency import Leaving, Residency, remaining
 from batuta.lifecycle.states import ModelState
@@ -12,11 +12,12 @@ from batuta.lifecycle.states import ModelState
 def why_not(residency: Residency, now: float, deadline: float) -> BatutaError | None:
     """Return why a request cannot even wait for the model, or None if it can.
 
-    A failed model whose rest is short, and over before the deadline, is waited for.
+    A failed model whose rest is short, and over before the deadline, is waited for. Once the deadline has passed,
+    nothing is loaded and nobody leaves for the request.
     """
     model = residency.spec.id
     if residency.leaving is Leaving.FORGOTTEN:
-        return ModelNotFound(f"{model} has left the catalog", model=model)
+        return unknown(model, has_left=True)
     if not residency.enabled or residency.state is ModelState.DISABLED:
         why = f": {residency.message}" if residency.message else ""
         return ModelDisabled(
@@ -28,7 +29,16 @@ def why_not(residency: Residency, now: float, deadline: float) -> BatutaError | 
         rest = residency.retry_at - now
         if rest > WAIT_OUT_S or residency.retry_at >= deadline:
             return failure(residency, now)
+    if deadline <= now:
+        words = f"{model} is not ready ({residency.progress_text.lower()}), and the request's time is over"
+        return ModelLoading(words, model=model, retry_after_s=_come_back(residency, now))
     return None
+
+
+def unknown(model: str, *, has_left: bool = False) -> ModelNotFound:
+    """Return what is said of a model that is not, or no longer, in the catalog."""
+    words = f"{model} has left the catalog" if has_left else f"there is no model {model!r} in the catalog"
+    return ModelNotFound(words, model=model)
 
 
 def failure(residency: Residency, now: float) -> ModelFailed:
@@ -48,4 +58,9 @@ def too_late(waiter: Waiter, residency: Residency, now: float) -> ModelLoading:
     """Return what a waiter is told whose deadline has passed."""
     waited = now - waiter.arrived
     words = f"{waiter.model} was not ready within {waited:.0f} s ({residency.progress_text.lower()})"
-    return ModelLoading(words, model=waiter.model, retry_after_s=remaining(residency, now))
+    return ModelLoading(words, model=waiter.model, retry_after_s=_come_back(residency, now))
+
+
+def _come_back(residency: Residency, now: float) -> float:
+    left = remaining(residency, now)
+    return RETRY_AFTER_S if left is None else left

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import median
 
 from batuta.catalog.entities import ModelSpec
 from batuta.errors import Cause
+from batuta.lifecycle.health import RESTS
 from batuta.lifecycle.states import ModelState
 
 STORY_LINES = 200  # some hours of a busy model; 200 lines of 200 bytes are 40 kB
@@ -46,7 +47,7 @@ class Residency:
     since: float = 0.0
     pinned: bool = False
     enabled: bool = True
-    epoch: int = 0  # counts residencies: a lease of an earlier one is not in flight any more
+    epoch: int = 0  # names one stay in memory: a lease of an earlier one is not in flight any more
     in_flight: int = 0
     last_used: float = 0.0
     was_used: bool = False
@@ -93,6 +94,50 @@ class Residency:
         """Forget its failures."""
         self.failures = self.bad_answers = 0
         self.cause, self.message, self.retry_at = None, "", None
+        self.on_probation = False
+
+    def note_failure(self, cause: Cause, message: str, now: float, *, is_first: bool) -> None:
+        """Count a failure and set its rest; `is_first` forgives what was before."""
+        self.failures = 1 if is_first else self.failures + 1
+        self.cause, self.message = cause, message
+        self.retry_at = now + RESTS[cause].after(self.failures)
+        self.was_retried = self.wants_empty_device = False
+
+    def note_load(self, memory_bytes: int, seconds: float | None, now: float) -> None:
+        """Learn from a load; `seconds` is None for a model that was in memory already."""
+        self.learned_bytes = max(self.learned_bytes, memory_bytes)
+        self.last_used = now
+        self.bad_answers = 0
+        self.was_retried = self.wants_empty_device = False
+        if seconds is not None:
+            self.loads += 1
+            self.load_seconds.append(seconds)
+
+    def begin_wanting(self, now: float) -> None:
+        """Note that the first of a new queue has come: what an earlier queue waited for is not its story."""
+        if self.state in {ModelState.ABSENT, ModelState.ASLEEP, ModelState.FAILED}:
+            self.evicted, self.bytes_evicted = (), 0
+        self.room_wanted_at = now
+
+    def end_wanting(self) -> None:
+        """Note that what was wanted is there."""
+        self.evicted, self.bytes_evicted, self.room_wanted_at = (), 0, None
+
+    def take_spec(self, spec: ModelSpec, *, is_booked: bool) -> None:
+        """Take over what the catalog says now.
+
+        1. What was learned of another file, context or number of slots is forgotten.
+        2. A booking stays on the device where it was made until the model has left memory.
+        """
+        old = self.spec
+        if (old.address, old.context_length, old.slots, old.memory) != (
+            spec.address,
+            spec.context_length,
+            spec.slots,
+            spec.memory,
+        ):
+            self.learned_bytes = 0  # 1
+        self.spec = replace(spec, device=old.device) if is_booked else spec  # 2
 
     @property
     def progress_text(self) -> str:

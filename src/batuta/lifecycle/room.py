@@ -7,7 +7,8 @@ For each model that somebody waits for, the one due first first:
 3. Nothing is loading on the device and it fits into what is free: load it.
 4. It fits once the models that are already leaving have left, or another load is under way: wait.
 5. It fits if idle models leave: they leave.
-6. It fits if busy models leave too, and its waiter is overdue: they are closed to new requests and drained.
+6. It fits if busy models leave too, and its waiter is overdue: they are closed to new requests and drained. A model
+   whose own waiter is due earlier is left alone: it would be the first to be loaded again.
 7. It would fit so, but the waiter is not overdue yet: wait.
 
 What an earlier model in the queue waits for is set aside, so that a later, smaller one cannot take it away.
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 
 from batuta.lifecycle.eviction import Candidate, EvictionPolicy
 from batuta.lifecycle.ledger import MemoryLedger, size_text
-from batuta.lifecycle.queueing import QueuePolicy, WaitingRoom
+from batuta.lifecycle.queueing import QueuePolicy, Waiter, WaitingRoom
 from batuta.lifecycle.residency import LoadPlan, Residency
 from batuta.lifecycle.states import ModelState
 
@@ -103,7 +104,12 @@ class RoomMaker:
     def _open(self, ledger: MemoryLedger, residencies: Iterable[Residency]) -> _Books:
         here = [r for r in residencies if r.spec.device == ledger.device]
         coming = sum(ledger.holds(r.spec.id) for r in here if r.state in LEAVING or r.is_settling)
-        return _Books(ledger.free, coming, any(r.state is S.LOADING for r in here))
+        # A stray on its way out is in no book, and its memory is taken all the same: it is waited for like a load.
+        is_loading = any(
+            r.state is S.LOADING or (r.state is S.UNLOADING and r.spec.id not in ledger and r.spec.is_loadable)
+            for r in here
+        )
+        return _Books(ledger.free, coming, is_loading)
 
     def _one(
         self,
@@ -138,7 +144,8 @@ class RoomMaker:
         victims = self._eviction.victims(missing, idle, now)  # 5
         acts = victims is not None
         if victims is None:
-            victims = self._eviction.victims(missing, candidates, now)  # 6, 7
+            later = [c for c in candidates if not self._is_before(waiting.head(c.model), head)]
+            victims = self._eviction.victims(missing, later, now)  # 6, 7
             acts = head is not None and self._queue.is_overdue(head, now)
         if victims is None:  # what it needs is loading, or held by models others already wait to replace
             page.set_aside(need)
@@ -147,6 +154,16 @@ class RoomMaker:
         page.spoken_for.update(victims)
         page.set_aside(need)
         return Evict(model, victims) if acts else None
+
+    @staticmethod
+    def _is_before(other: Waiter | None, head: Waiter | None) -> bool:
+        return other is not None and head is not None and other.due < head.due
+
+    @staticmethod
+    def could_empty(residency: Residency, residencies: Iterable[Residency]) -> bool:
+        """Say whether others on the model's device could leave, for one more try after an out-of-memory."""
+        others = (r for r in residencies if r is not residency and r.spec.device == residency.spec.device)
+        return any(r.state is S.READY and not r.pinned and r.spec.is_loadable for r in others)
 
     def _candidates(
         self,

@@ -8,32 +8,28 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from batuta.catalog.entities import ModelSpec
 from batuta.clock import Clock
 from batuta.engines.base import LOST, Engine, LoadableEngine, LoadProgress
-from batuta.errors import BatutaError, Cause, HostError, ModelNotFound
+from batuta.errors import BatutaError, Cause, HostError
 from batuta.lifecycle import events as ev
 from batuta.lifecycle import views
-from batuta.lifecycle.commands import (
-    AbortLoad,
-    Announce,
-    Command,
-    Grant,
-    Refuse,
-    Sleep,
-    StartLoad,
-    StartUnload,
-    Wake,
-)
+from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.machine import Lifecycle
+from batuta.lifecycle.refusals import unknown
 from batuta.lifecycle.residency import LoadPlan, ResidencyView, Snapshot, StoryLine
+from batuta.lifecycle.states import ModelState
 from batuta.observe.bus import Bus
 from batuta.tasks import Tasks
 
+CLOSING = "Batuta is shutting down; send the request again in a moment"
+STOPPED = "the load took too long and was stopped"
+UNEXPECTED = "it ended with an error that nobody expected; the log has it"
 NOTICE_S = 1.0  # a death is noticed within half a second
 OBSERVE_EVERY_S = 5.0  # a model that vanished without a word is noticed by the next look at its engine
 
@@ -57,7 +53,7 @@ class Lease:
     def failed(self, cause: Cause, message: str) -> None:
         """Say that the model did not answer as it should have."""
         self.is_ok = False
-        self._runner.post(ev.AnswerFailed(self.spec.id, cause, message))
+        self._runner.post(ev.AnswerFailed(self.spec.id, cause, message, self.request))
 
     def release(self) -> None:
         """Give the slot back."""
@@ -87,6 +83,17 @@ class _LeaseContext:
             self._lease.release()
 
 
+@dataclass(slots=True)
+class _Load:
+    """One load under way. A model may be told to load again while its last load has not ended in here yet."""
+
+    spec: ModelSpec
+    engine: LoadableEngine
+    task: asyncio.Task[None] | None = None
+    has_begun: bool = False
+    is_aborted: bool = False
+
+
 class Runner:
     """Keeps models where the lifecycle wants them.
 
@@ -104,9 +111,9 @@ class Runner:
         self._clock = clock
         self._bus = bus
         self._engines: dict[str, Engine] = {}
-        self._watched: set[int] = set()
+        self._watched: list[LoadableEngine] = []
         self._futures: dict[str, asyncio.Future[None]] = {}
-        self._loads: dict[str, asyncio.Task[None]] = {}
+        self._loads: dict[str, _Load] = {}
         self._tasks = Tasks(on_error)
         self._alarm_changed = asyncio.Event()
         self._alarm_set: float | None = None
@@ -126,7 +133,7 @@ class Runner:
         self._is_closed = True
         for future in self._futures.values():
             if not future.done():
-                future.set_exception(HostError("Batuta is shutting down; send the request again in a moment"))
+                future.set_exception(HostError(CLOSING))
         await self._tasks.aclose()
 
     # The catalog --------------------------------------------------------------------------------------------
@@ -134,14 +141,16 @@ class Runner:
     def register(self, spec: ModelSpec, engine: Engine) -> None:
         """Make a model known, or tell what changed about it."""
         self._engines[spec.id] = engine
-        if isinstance(engine, LoadableEngine) and id(engine) not in self._watched:
-            self._watched.add(id(engine))
+        if isinstance(engine, LoadableEngine) and not any(engine is known for known in self._watched):
+            self._watched.append(engine)
             engine.watch(self._gone)
         self.post(ev.Registered(spec))
 
     def forget(self, model: str) -> None:
         """Offer the model no more."""
         self.post(ev.Forgotten(model))
+        for known in self._engines.keys() - self.lifecycle.residencies.keys():  # what was forgotten earlier has left
+            del self._engines[known]
 
     # Leases -------------------------------------------------------------------------------------------------
 
@@ -157,12 +166,12 @@ class Runner:
 
     async def acquire(self, model: str, *, deadline: float, priority: Priority) -> Lease:
         """Wait for a lease. Raises typed errors; a cancelled wait leaves the queue."""
+        if self._is_closed:
+            raise HostError(CLOSING)
         request = f"req-{next(self._ids)}"
         commands = self.lifecycle.handle(ev.Wanted(request, model, priority, deadline), self._clock.monotonic())
         if len(commands) == 1 and type(commands[0]) is Grant:
             return self._granted(request, model)
-        if self._is_closed:
-            raise HostError("Batuta is shutting down; send the request again in a moment")
         future = self._futures[request] = asyncio.get_running_loop().create_future()
         self._perform(commands)
         try:
@@ -176,7 +185,18 @@ class Runner:
         return self._granted(request, model)
 
     def _granted(self, request: str, model: str) -> Lease:
-        return Lease(self, request, self.lifecycle.residencies[model].spec, self._engines[model])
+        residency = self.lifecycle.residencies.get(model)
+        if residency is None:  # it crashed and left the catalog since the grant
+            self.post(ev.Released(request))
+            raise unknown(model, has_left=True)
+        return Lease(self, request, residency.spec, self._engines[model])
+
+    def would_wait(self, model: str) -> bool:
+        """Say whether a lease of the model would not be granted at once."""
+        residency = self.lifecycle.residencies.get(model)
+        if residency is None or residency.state is not ModelState.READY:
+            return True
+        return not residency.has_free_slot or self.lifecycle.waiting.count(model) > 0
 
     # A person's wishes --------------------------------------------------------------------------------------
 
@@ -192,7 +212,13 @@ class Runner:
             return  # the state, the story and the events tell; nobody waits for this answer
 
     async def wait_ready(self, model: str, *, deadline: float, priority: Priority = Priority.INTERACTIVE) -> None:
-        """Load the model if need be and return when it is ready. Raises typed errors."""
+        """Load the model if need be and return when it is ready. Raises typed errors.
+
+        A ready model whose slots are all in use is ready.
+        """
+        residency = self.lifecycle.residencies.get(model)
+        if residency is not None and residency.enabled and residency.state is ModelState.READY:
+            return
         async with self.lease(model, deadline=deadline, priority=priority):
             return
 
@@ -242,12 +268,14 @@ class Runner:
 
     def _known(self, model: str) -> None:
         if model not in self.lifecycle.residencies:
-            raise ModelNotFound(f"there is no model {model!r} in the catalog", model=model)
+            raise unknown(model)
 
     # Events in, commands out --------------------------------------------------------------------------------
 
     def post(self, event: ev.Event) -> None:
-        """Tell the lifecycle, and do what it says."""
+        """Tell the lifecycle, and do what it says. After the end nothing is done any more."""
+        if self._is_closed:
+            return
         self._perform(self.lifecycle.handle(event, self._clock.monotonic()))
 
     def _perform(self, commands: Iterable[Command]) -> None:
@@ -260,11 +288,12 @@ class Runner:
                 case Announce(fact=fact):
                     self._bus.publish(fact)
                 case StartLoad(model=model) | Wake(model=model):
-                    self._loads[model] = self._tasks.start(self._load(model), name=f"loading {model}")
+                    load = self._loads[model] = _Load(*self._subject(model))
+                    load.task = self._tasks.start(self._load(load), name=f"loading {model}")
                 case AbortLoad(model=model):
-                    self._loads[model].cancel()
+                    self._abort(self._loads[model])
                 case StartUnload(model=model) | Sleep(model=model):
-                    self._tasks.start(self._unload(model), name=f"unloading {model}")
+                    self._tasks.start(self._unload(*self._subject(model)), name=f"unloading {model}")
         if self.lifecycle.alarm != self._alarm_set:
             self._alarm_changed.set()
 
@@ -278,32 +307,47 @@ class Runner:
         else:
             future.set_exception(error.again())  # waiters share a cause, not a traceback
 
-    async def _load(self, model: str) -> None:
+    def _abort(self, load: _Load) -> None:
+        load.is_aborted = True
+        if load.has_begun and load.task is not None:  # a task cancelled before its first step would end in silence
+            load.task.cancel()
+
+    async def _load(self, load: _Load) -> None:
         """Do a load and report its end exactly once.
 
-        1. The engine says how it went.
-        2. It was aborted: see to it that the memory is back, then report.
+        1. It was aborted before it began.
+        2. The engine says how it went.
+        3. It was aborted: see to it that the memory is back, then report.
         """
-        spec, engine = self._subject(model)
+        load.has_begun = True
+        model = load.spec.id
 
         def on_progress(progress: LoadProgress) -> None:
-            self.post(ev.Progressed(model, progress.stage, progress.fraction))
+            if self._loads.get(model) is load:
+                self.post(ev.Progressed(model, progress.stage, progress.fraction))
 
+        end: ev.Loaded | ev.LoadFailed = ev.LoadFailed(model, Cause.UNKNOWN, UNEXPECTED)
         try:
-            report = await engine.load(spec, on_progress)
+            if load.is_aborted:  # 1
+                end = ev.LoadFailed(model, Cause.TIMEOUT, STOPPED)
+            else:
+                report = await load.engine.load(load.spec, on_progress)  # 2
+                end = ev.Loaded(model, report.memory_bytes, report.seconds, report.was_resident)
+        except BatutaError as error:
+            end = ev.LoadFailed(model, error.cause or Cause.UNKNOWN, error.message)
         except asyncio.CancelledError:
             if self._is_closed:
                 raise
-            await self._clean_up(engine, spec)  # 2
-            self._end_load(ev.LoadFailed(model, Cause.TIMEOUT, "the load took too long and was stopped"))
-        except BatutaError as error:
-            self._end_load(ev.LoadFailed(model, error.cause or Cause.UNKNOWN, error.message))
-        else:
-            self._end_load(ev.Loaded(model, report.memory_bytes, report.seconds, report.was_resident))  # 1
+            end = ev.LoadFailed(model, Cause.TIMEOUT, STOPPED)
+            await self._clean_up(load.engine, load.spec)  # 3
+        finally:  # a bug of an engine, too, must not leave a model LOADING for ever
+            self._end_load(load, end)
 
-    def _end_load(self, event: ev.Loaded | ev.LoadFailed) -> None:
-        del self._loads[event.model]
-        self.post(event)
+    def _end_load(self, load: _Load, event: ev.Loaded | ev.LoadFailed) -> None:
+        """Report, unless the model died or was lost meanwhile and another load has been started for it."""
+        if self._loads.get(event.model) is load:
+            del self._loads[event.model]
+            self.post(event)
 
     async def _clean_up(self, engine: LoadableEngine, spec: ModelSpec) -> None:
         try:
@@ -311,15 +355,16 @@ class Runner:
         except BatutaError:
             return  # the next look at the engine finds what is left
 
-    async def _unload(self, model: str) -> None:
-        spec, engine = self._subject(model)
-        started = self._clock.monotonic()
+    async def _unload(self, spec: ModelSpec, engine: LoadableEngine) -> None:
+        model, started = spec.id, self._clock.monotonic()
+        end: ev.Unloaded | ev.UnloadFailed = ev.UnloadFailed(model, UNEXPECTED)
         try:
             await engine.unload(spec)
+            end = ev.Unloaded(model, self._clock.monotonic() - started)
         except BatutaError as error:
-            self.post(ev.UnloadFailed(model, error.message))
-        else:
-            self.post(ev.Unloaded(model, self._clock.monotonic() - started))
+            end = ev.UnloadFailed(model, error.message)
+        finally:
+            self.post(end)
 
     def _subject(self, model: str) -> tuple[ModelSpec, LoadableEngine]:
         engine = self._engines[model]
@@ -358,7 +403,9 @@ class Runner:
         Its process has most likely died; the notice of that comes by another way and may come a moment later. A
         lease taken before it would meet the same dead process.
         """
-        before = self._standing(model)
+        residency, before = self.lifecycle.residencies.get(model), self._standing(model)
+        if residency is None or residency.state not in {ModelState.READY, ModelState.DRAINING}:
+            return  # the notice was quicker than the error
         until = self._clock.monotonic() + NOTICE_S
         while self._standing(model) == before and self._clock.monotonic() < until:
             await self.observe()

@@ -86,6 +86,7 @@ TRANSITIONS: dict[tuple[ModelState, Trigger], ModelState] = {
     (_S.FAILED, _T.GAVE_UP): _S.DISABLED,
     (_S.FAILED, _T.DISABLE): _S.DISABLED,
     (_S.DISABLED, _T.ENABLE): _S.ABSENT,
+    (_S.DISABLED, _T.STRAY): _S.UNLOADING,
 }
 """(state, trigger) -> next state. What is not here cannot happen.
 

@@ -21,7 +21,8 @@ def view(lifecycle: Lifecycle, model: str, now: float, *, wall: float = 0.0) -> 
     """
     r = lifecycle.residencies[model]
     is_troubled = r.state in TROUBLED
-    asked_for = r.room_wanted_at if r.room_wanted_at and r.state is S.ABSENT else r.since
+    is_queued = r.state is S.ABSENT and r.room_wanted_at is not None and lifecycle.waiting.count(model)
+    asked_for = r.room_wanted_at if is_queued and r.room_wanted_at is not None else r.since
     return ResidencyView(
         model_id=model,
         state=r.state,

@@ -178,6 +178,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     args.data_dir = args.data_dir.expanduser().absolute()
     try:
+        args.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # as a parent it would be as open as the umask
         control.private_folder(args.data_dir / "run")
         lock = Lock(args.data_dir / "run" / NAME)
     except (AlreadyRunning, OSError) as error:

@@ -150,7 +150,9 @@ def configure(settings: Settings, *, to_terminal: bool) -> Log:
             redactor.remember(_Plain(value))
     path = settings.log_dir / FILE_NAME
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # One by one: with `parents` alone, the data folder itself would be as open as the umask leaves it.
+        for folder in (settings.data_dir, settings.log_dir):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = RotatingFile(path)
     except OSError as error:
         raise BadSettings(

@@ -25,10 +25,15 @@ def as_virtual(name: str) -> Virtual | None:
     return _BY_NAME.get(name)
 
 
+def role_of(virtual: Virtual) -> Role:
+    """Return the role whose holder answers for a virtual name."""
+    return _ROLE_OF[virtual]
+
+
 def holders(virtual: Virtual, specs: Iterable[ModelSpec]) -> list[ModelSpec]:
-    """Return the models that hold the role behind a virtual name, by id; none may."""
+    """Return the models that hold the role behind a virtual name, those still seen first, then by id; none may."""
     role = _ROLE_OF[virtual]
-    return sorted((s for s in specs if role in s.roles and s.enabled), key=lambda s: s.id)
+    return sorted((s for s in specs if role in s.roles and s.enabled), key=lambda s: (not s.is_present, s.id))
 
 
 def can_chat(spec: ModelSpec) -> bool:

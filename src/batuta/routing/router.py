@@ -9,7 +9,7 @@ from functools import lru_cache
 from batuta.catalog.entities import Capability, ModelSpec
 from batuta.errors import BadRequest, ModelNotFound
 from batuta.routing.alternatives import TIER_WORDS, Standing, alternatives
-from batuta.routing.roles import Virtual, as_virtual, holders
+from batuta.routing.roles import Virtual, as_virtual, holders, role_of
 
 MAX_CANDIDATES = 4  # each may cost a load; a person waits for two, hardly for four
 
@@ -95,7 +95,7 @@ def _plan_virtual(
     allow_fallback: bool,
 ) -> RoutePlan:
     held = [s for s in holders(virtual, specs.values()) if needs <= s.capabilities]
-    firsts = [Candidate(s.id, f"holds the role {next(iter(s.roles)).value}") for s in held[:1]]
+    firsts = [Candidate(s.id, f"holds the role {role_of(virtual).value}") for s in held[:1]]
     others = _others(held[0] if held else None, world, needs)
     candidates = (*firsts, *others)
     if not candidates:

@@ -14,7 +14,7 @@ from typing import Any
 
 from batuta.errors import BatutaError, Unauthorized
 from batuta.web.auth import Identity
-from batuta.web.disconnect import HOOK, ClientGone, Receive
+from batuta.web.disconnect import HOOK, ClientGone, Receive, read_body
 from batuta.web.edge import METHODS, REQUEST_ID, Edge
 from batuta.web.errors import MethodNotAllowed, bug_error, error_response
 from batuta.web.headers import SECURITY, Headers, completed, cors
@@ -27,7 +27,9 @@ Scope = MutableMapping[str, Any]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawRoute = Callable[[Scope, Receive, Send, Identity], Coroutine[Any, Any, None]]
 
+MAX_FORM = 64 * 1024  # bytes; what is beyond inference are forms, and each of their wrong fields costs the loop time
 _UNTRUSTED = frozenset({400, 421})  # who sends such a head is not listened to any further on that connection
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Dispatcher:
@@ -123,6 +125,8 @@ class Dispatcher:
         if scope["method"] == "HEAD":
             out.drop_body()
             scope, receive = _as_get(scope, out)
+        elif scope["method"] not in _BODILESS:
+            receive = _again(await read_body(receive, MAX_FORM), receive)
         await self.app(scope, receive, out)
 
     async def _refuse(self, scope: Scope, out: _Outgoing, error: BatutaError) -> None:
@@ -226,6 +230,20 @@ class _Outgoing:
         self.has_ended = True
         if self.started is not None:
             self.started.set()
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that hands out a body that has been read, and goes on with `receive` after it."""
+    is_told = False
+
+    async def first_the_body() -> MutableMapping[str, Any]:
+        nonlocal is_told
+        if is_told:
+            return await receive()
+        is_told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return first_the_body
 
 
 async def _nothing() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 log = logging.getLogger("batuta.web")
+MOST_TOLD = 8  # wrong fields named in one answer
 
 
 class NotFound(CallerError):
@@ -144,17 +145,18 @@ def _to_response(error: BatutaError) -> Response:
 
 
 def _explain(problems: Iterable[Any]) -> str:
-    """Turn pydantic's list into one sentence, without echoing what was sent."""
-    parts = [f"{'.'.join(str(step) for step in problem['loc'])}: {problem['msg']}" for problem in problems]
-    return "The request is not valid. " + "; ".join(parts)
+    """Turn pydantic's list into one sentence, without echoing what was sent but the names of the first wrong fields."""
+    parts = [f"{'.'.join(str(step) for step in problem['loc'])[:80]}: {problem['msg']}" for problem in problems]
+    more = f"; and {len(parts) - MOST_TOLD} more" if len(parts) > MOST_TOLD else ""
+    return "The request is not valid. " + "; ".join(parts[:MOST_TOLD]) + more
 
 
 def _from_status(status: int, detail: str, path: str, headers: Any) -> BatutaError:
     if status == HTTPStatus.NOT_FOUND:
-        return NotFound(f"There is nothing at {path}.")
+        return NotFound(f"There is nothing at {path[:200]}.")
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         allow = str((headers or {}).get("Allow", "")).replace(" ", "").split(",")
-        return MethodNotAllowed(f"{path} does not answer that method.", allow=filter(None, allow))
+        return MethodNotAllowed(f"{path[:200]} does not answer that method.", allow=filter(None, allow))
     return FrameworkError(detail, status=status)
 
 

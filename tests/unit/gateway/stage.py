@@ -130,3 +130,26 @@ async def stage(*adds: str, **rest: Any) -> AsyncIterator[Stage]:
 
 def texts(answers: Iterable[Answer]) -> list[str]:
     return [answer.text for answer in answers]
+
+
+class Chunks:
+    """An answer in these chunks; an error among them is raised in its turn."""
+
+    status = 200
+    content_type = "text/event-stream"
+
+    def __init__(self, *chunks: bytes | BaseException) -> None:
+        self._chunks = chunks
+        self.is_closed = False
+
+    async def read(self) -> bytes:
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            if isinstance(chunk, BaseException):
+                raise chunk
+            yield chunk
+
+    async def aclose(self) -> None:
+        self.is_closed = True

@@ -7,8 +7,11 @@ import asyncio
 import orjson
 import pytest
 
+from batuta.catalog.entities import ModelSpec
+from batuta.engines.base import RawCall, RawReply
 from batuta.errors import (
     BadRequest,
+    BatutaError,
     Cause,
     KeyInvalid,
     ModelFailed,
@@ -22,7 +25,9 @@ from batuta.errors import (
 from batuta.gateway.call import ENDPOINTS, read_call
 from batuta.lifecycle.states import ModelState
 from batuta.observe.events import RequestEnded
-from tests.unit.gateway.stage import Answer, stage
+from batuta.testing.fake_engine import FakePassThroughEngine
+from batuta.testing.playbook import GB, remote, spec
+from tests.unit.gateway.stage import Answer, Chunks, stage
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -284,3 +289,155 @@ async def test_what_the_engine_already_holds_is_used_with_no_load() -> None:
         await s.runner.observe()
         await s.play(s.call("brain"), seconds=0)
         assert s.engine.loads["brain"] == 0
+
+
+async def test_a_full_queue_is_closed_only_to_those_who_would_wait_in_it() -> None:
+    """A loaded model with a free slot answers, and a fallback that need not wait is taken."""
+    async with stage("pair", "api", limit=1) as s:
+        await s.play(s.call("brain"))
+        s.engine.delta_s = 10.0
+        busy = asyncio.get_running_loop().create_task(s.ask(s.call("brain", "one")))
+        waiting = asyncio.get_running_loop().create_task(s.ask(s.call("coder")))
+        await s.clock.advance(1)
+        assert len(s.lifecycle.waiting) == 1
+        assert (await s.play(s.call("api/far"), seconds=0)).text
+        answer = await s.play(s.call("executor"), seconds=0)
+        assert answer.head is not None
+        assert (answer.head.model, answer.head.fallback) == ("api/far", ("coder, queue_full",))
+        free = asyncio.get_running_loop().create_task(s.ask(s.call("brain", "two")))
+        await s.clock.advance(200)
+        assert [(await task).head is not None for task in (busy, waiting, free)] == [True] * 3
+
+
+async def test_an_error_inside_a_stream_counts_against_the_model() -> None:
+    """The bytes pass through, the caller has been told; that is no success."""
+
+    class Sick(FakePassThroughEngine):
+        async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
+            return Chunks(b'data: {"choices":[]}\n\n', b'data: {"error":{"message":"CUDA error"}}\n\n')
+
+    async with stage() as s:
+        s.add(remote("api/sick"), Sick(s.clock))
+        answer = await s.play(s.call("api/sick", stream=True), seconds=1)
+        assert b"CUDA error" in answer.body
+        assert s.lifecycle.residencies["api/sick"].bad_answers == 1
+        (ended,) = s.told(RequestEnded)
+        assert ended.error == "stream_broken"
+
+
+async def test_what_breaks_after_the_end_marker_breaks_nothing() -> None:
+    """The answer was whole: no error, no blame."""
+
+    class Rude(FakePassThroughEngine):
+        async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
+            return Chunks(b'data: {"choices":[]}\n\n', b"data: [DONE]\n\n", StreamBroken("reset"))
+
+    async with stage() as s:
+        s.add(remote("api/rude"), Rude(s.clock))
+        answer = await s.play(s.call("api/rude", stream=True), seconds=1)
+        assert answer.body.endswith(b"data: [DONE]\n\n")
+        assert s.lifecycle.residencies["api/rude"].bad_answers == 0
+
+
+@pytest.mark.parametrize(("stream", "seconds"), [(True, 180.0), (False, 600.0)])
+async def test_the_time_a_load_took_is_not_missing_for_the_answer(stream: bool, seconds: float) -> None:
+    """The deadline of a call is for a ready model; its first word has a time of its own."""
+    seen: list[RawCall] = []
+
+    class Watched(FakePassThroughEngine):
+        async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
+            seen.append(call)
+            return await super().forward(spec, call)
+
+    async with stage() as s:
+        slow = Watched(s.clock, load_s=100.0)
+        s.add(spec("slow", GB), slow)
+        began = s.clock.monotonic()
+        await s.play(s.call("slow", stream=stream), seconds=101)
+        assert seen[0].deadline == began + 100.0 + seconds
+        await slow.aclose()
+
+
+async def test_nobody_is_loaded_for_a_request_whose_deadline_has_passed() -> None:
+    """The others are asked only if they are ready, and the caller is told about the one he waited for."""
+    async with stage() as s:
+        s.add(spec("spare", 2 * GB), s.engine)
+        s.engine.load_s = 100.0
+        task = asyncio.get_running_loop().create_task(s.ask(s.call("auto", deadline=s.clock.monotonic() + 30)))
+        await s.clock.advance(31)
+        with pytest.raises(ModelLoading) as caught:
+            await task
+        assert caught.value.model == "brain"
+        assert caught.value.details["tried"] == dict.fromkeys(("brain", "coder", "spare"), "model_loading")
+        await s.clock.advance(200)
+        assert s.engine.loads == {"brain": 1}
+
+
+async def test_nobody_who_has_just_failed_is_suggested() -> None:
+    """A suggestion is somebody who was not asked yet."""
+    async with stage("pair", "api") as s:
+        s.api.fail_chat("api/far", UpstreamFailed("500"))
+        s.engine.fail_load("coder", Cause.CORRUPT_FILE)
+        s.engine.fail_load("brain", Cause.CORRUPT_FILE)
+        with pytest.raises(ModelFailed) as caught:
+            await s.play(s.call("executor"))
+        assert caught.value.suggestion is None
+        assert "could answer instead" not in caught.value.message
+        assert caught.value.details["tried"] == {
+            "coder": "corrupt_file",
+            "api/far": "upstream_failed",
+            "brain": "corrupt_file",
+        }
+
+
+@pytest.mark.parametrize(
+    "death", [UpstreamUnreachable("refused"), UpstreamFailed("hung up", cause=Cause.CRASH)], ids=["refused", "hung up"]
+)
+async def test_a_second_try_with_the_same_model_is_no_fallback(death: BatutaError) -> None:
+    """Whether the dead process refused the connection or hung up, the model is loaded again and answers."""
+    async with stage() as s:
+        await s.play(s.call("brain"))
+        s.engine.fail_chat("brain", death, times=1)
+        task = asyncio.get_running_loop().create_task(s.ask(s.call("brain")))
+        await s.clock.settle()
+        s.engine.vanish("brain")
+        await s.clock.advance(10)
+        answer = await task
+        assert answer.head is not None
+        assert (answer.head.model, answer.head.fallback) == ("brain", ())
+        assert s.engine.loads["brain"] == 2
+
+
+async def test_a_caller_who_leaves_while_word_of_a_death_is_awaited_leaves_nothing() -> None:
+    """Between two tries, too."""
+    async with stage() as s:
+        await s.play(s.call("brain"))
+        s.engine.fail_chat("brain", UpstreamUnreachable("refused"), times=1)
+        task = asyncio.get_running_loop().create_task(s.ask(s.call("brain")))
+        await s.clock.advance(0.2)
+        assert not task.done()
+        task.cancel()
+        await s.clock.settle()
+        assert task.cancelled()
+        assert s.told(RequestEnded)[-1].status == 502
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_an_engines_answer_is_closed_whoever_ends_first(leaves: bool) -> None:
+    """Its connection is released at once, not when the collector finds it."""
+    replies: list[Chunks] = []
+
+    class Watched(FakePassThroughEngine):
+        async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
+            replies.append(Chunks(b'data: {"choices":[]}\n\n', b"data: [DONE]\n\n"))
+            return replies[-1]
+
+    async with stage() as s:
+        s.add(remote("api/x"), Watched(s.clock))
+        pieces = s.gateway.serve(s.call("api/x", stream=True))
+        async for piece in pieces:
+            if leaves and isinstance(piece, bytes):
+                break
+        await pieces.aclose()
+        assert replies[0].is_closed
+        assert s.lifecycle.leases == {}

@@ -114,3 +114,16 @@ def test_a_whole_answer_that_is_none_is_an_error(body: bytes) -> None:
     """200 does not make it an answer."""
     with pytest.raises(BatutaError):
         read_reply(body, model="m")
+
+
+def test_a_mark_that_is_cut_in_two_is_seen_and_usage_said_once_stays() -> None:
+    """Wherever the network cuts; an event with no count takes no count away."""
+    for cut in range(1, 60):
+        watch = StreamWatch("m")
+        watch.feed(b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n')
+        event = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
+        for chunk in (event[:cut], event[cut:], b'data: {"choices":[],"usage":null}\n\n', b"data: [DONE]\n\n"):
+            assert watch.feed(chunk) == chunk
+        watch.end()
+        assert watch.usage is not None, f"cut at {cut}"
+        assert (watch.usage.prompt_tokens, watch.usage.completion_tokens) == (3, 4)

@@ -6,9 +6,10 @@ from batuta.errors import Cause
 from batuta.lifecycle import events as ev
 from batuta.lifecycle.commands import AbortLoad, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
 from batuta.lifecycle.events import Priority
+from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.states import ModelState
 from batuta.lifecycle.views import plan, view
-from batuta.observe.events import ModelStateChanged, Swapped
+from batuta.observe.events import ModelStateChanged, QueueChanged, Swapped
 from batuta.testing.playbook import GB, Play, refused, remote, spec
 
 PAIR = {"brain": 13 * GB, "coder": 9 * GB}
@@ -475,3 +476,429 @@ def test_the_status_line_says_what_matters() -> None:
     play.when(play.wanted("b", "coder"))
     play.when(ev.Progressed("coder", "reading", 0.41))
     assert repr(play.lifecycle) == "<Lifecycle 16.0/16.0 GiB, brain READY 1 in flight, coder LOADING 41%>"
+
+
+def test_a_remote_model_that_is_forgotten_disappears_and_nothing_is_unloaded() -> None:
+    """There is nothing to unload behind an API; a running answer ends first."""
+    play = Play(GB)
+    play.when(ev.Registered(remote("api/x")))
+    assert play.when(ev.UnloadAsked("api/x")) == []
+    assert play.state("api/x") is ModelState.READY
+    play.when(play.wanted("a", "api/x"))
+    assert play.when(ev.Forgotten("api/x")) == []
+    assert play.when(ev.Released("a", ok=True)) == []
+    assert "api/x" not in play.lifecycle.residencies
+
+
+def test_a_forgotten_model_is_forgotten_also_when_it_crashes_or_is_unloaded_on_its_way_out() -> None:
+    """Nothing outranks having left the catalog."""
+    play = Play(16 * GB, {"a": GB, "b": GB})
+    ready(play, "a", "b")
+    for model in ("a", "b"):
+        play.when(play.wanted(f"stream-{model}", model))
+        play.when(ev.Forgotten(model))
+    play.when(ev.Crashed("a", "signal 9"))
+    play.when(ev.UnloadAsked("b"))
+    assert play.when(ev.Released("stream-b", ok=True)) == [StartUnload("b")]
+    play.when(ev.Unloaded("b"))
+    assert play.lifecycle.residencies == {}
+
+
+def test_who_may_not_be_used_any_more_is_unloaded_again_after_an_unload_that_failed() -> None:
+    """Switched off or forgotten: served to nobody, and asked to leave again 5 s later."""
+    play = Play(16 * GB, {"off": GB, "gone": GB})
+    ready(play, "off", "gone")
+    assert play.when(ev.SwitchedOff("off")) == [StartUnload("off")]
+    assert play.when(ev.Forgotten("gone")) == [StartUnload("gone")]
+    for model in ("off", "gone"):
+        assert play.when(ev.UnloadFailed(model, "busy")) == []
+    assert refused(play.when(play.wanted("a", "off"))) == {"a": "model_disabled"}
+    assert play.after(4.9) == []
+    assert play.after(0.2) == [StartUnload("off"), StartUnload("gone")]
+
+
+def test_a_model_switched_off_that_the_loader_still_holds_is_unloaded() -> None:
+    """A new gateway over an old loader: what a person does not want holds no memory."""
+    play = Play(16 * GB)
+    play.when(ev.Registered(spec("brain", 13 * GB, enabled=False)))
+    assert play.when(ev.Observed({"brain": 13 * GB}, frozenset({"brain"}))) == [StartUnload("brain")]
+    play.when(ev.Unloaded("brain"))
+    assert play.state("brain") is ModelState.DISABLED
+
+
+def test_nothing_is_loaded_while_a_resident_without_room_is_leaving() -> None:
+    """Its memory is in no book, and taken all the same."""
+    play = Play(10 * GB, PAIR)
+    play.when(ev.Observed({"brain": 13 * GB}, frozenset(PAIR)))
+    assert play.when(play.wanted("a", "coder")) == []
+    assert play.when(ev.Unloaded("brain")) == [StartLoad("coder")]
+
+
+def test_nobody_is_loaded_or_evicted_for_a_request_whose_time_is_over() -> None:
+    """A fallback after the deadline may use what is ready, and no more."""
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    assert play.when(play.wanted("a", "brain", deadline_s=0)) == [Grant("a", "brain")]
+    (refusal,) = play.when(play.wanted("b", "coder", deadline_s=0))
+    assert isinstance(refusal, Refuse)
+    assert (refusal.error.code, refusal.error.retry_after_s) == ("model_loading", 5.0)
+    assert play.state("brain") is ModelState.READY
+
+
+def test_a_busy_model_is_left_alone_while_its_own_waiters_are_due_earlier() -> None:
+    """Evicted for a later one, it would be the first to be loaded again: a swap for nothing."""
+    play = Play(16 * GB)
+    play.when(ev.Registered(spec("brain", 13 * GB, slots=1)))
+    play.when(ev.Registered(spec("coder", 9 * GB)))
+    ready(play, "brain")
+    for request in ("stream", "early1", "early2"):
+        play.when(play.wanted(request, "brain"))
+    play.now += 1
+    play.when(play.wanted("c", "coder"))
+    play.now += 1
+    play.when(play.wanted("later", "brain"))
+    play.after(20)
+    assert play.state("brain") is ModelState.READY
+    assert play.when(ev.Released("stream", ok=True)) == [Grant("early1", "brain")]
+    assert play.when(ev.Released("early1", ok=True)) == [Grant("early2", "brain")]
+    assert play.state("brain") is ModelState.DRAINING
+    assert play.when(ev.Released("early2", ok=True)) == [StartUnload("brain")]
+    assert play.when(ev.Unloaded("brain")) == [StartLoad("coder", ("brain",))]
+
+
+def test_a_keep_alive_time_of_nothing_unloads_after_each_use() -> None:
+    """0 is a time, not the lack of one."""
+    play = Play(16 * GB)
+    play.when(ev.Registered(spec("a", GB, ttl_s=0.0)))
+    play.when(play.wanted("1", "a"))
+    assert play.when(ev.Loaded("a", 0, 1.0)) == [Grant("1", "a")]
+    assert play.when(ev.Released("1", ok=True)) == [StartUnload("a")]
+
+
+def test_a_model_that_was_sent_to_sleep_is_used_when_it_wakes() -> None:
+    """The reason for which it slept is over; it is not sent back to bed."""
+    play = Play(16 * GB)
+    play.when(ev.Registered(spec("dozer", 13 * GB, ttl_s=10.0), can_sleep=True))
+    ready(play, "dozer")
+    assert play.after(11) == [Sleep("dozer")]
+    play.when(ev.Slept("dozer"))
+    assert play.when(play.wanted("a", "dozer")) == [Wake("dozer")]
+    assert play.when(ev.Loaded("dozer", 0, 1.0)) == [Grant("a", "dozer")]
+    assert play.state("dozer") is ModelState.READY
+
+
+def test_a_model_switched_off_while_it_falls_asleep_is_unloaded() -> None:
+    """Asleep it would still hold host memory."""
+    play = Play(16 * GB)
+    play.when(ev.Registered(spec("dozer", 13 * GB, ttl_s=10.0), can_sleep=True))
+    ready(play, "dozer")
+    play.after(11)
+    play.when(ev.SwitchedOff("dozer"))
+    assert play.when(ev.Slept("dozer")) == [StartUnload("dozer")]
+    play.when(ev.Unloaded("dozer"))
+    assert play.state("dozer") is ModelState.DISABLED
+
+
+def test_waiting_is_counted_from_the_first_of_the_queue_that_is_there() -> None:
+    """What an earlier queue waited for is not told again."""
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    for number in range(5):  # one more than its slots: a queue
+        play.when(play.wanted(f"r{number}", "brain"))
+    for number in range(5):
+        play.when(ev.Released(f"r{number}", ok=True))
+    play.when(ev.UnloadAsked("brain"))
+    play.when(ev.Unloaded("brain"))
+    ready(play, "coder")
+    play.now += 100
+    play.when(play.wanted("again", "brain"))
+    play.now += 2
+    assert view(play.lifecycle, "brain", play.now).elapsed_s == 2.0
+    play.when(ev.Unloaded("coder"))
+    play.now += 3
+    play.when(ev.Loaded("brain", 0, 3.0))
+    assert [f.seconds for f in play.facts if isinstance(f, Swapped)] == [5.0]
+
+
+def test_an_eviction_that_was_in_vain_is_not_told_as_a_swap_later() -> None:
+    """The one it was for left; what is loaded later took nobody's place."""
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    play.when(play.wanted("a", "coder"))
+    play.when(ev.Abandoned("a"))
+    play.when(ev.Unloaded("brain"))
+    assert play.when(play.wanted("b", "coder")) == [StartLoad("coder")]
+    play.when(ev.Loaded("coder", 0, 1.0))
+    assert not [f for f in play.facts if isinstance(f, Swapped)]
+
+
+def test_reset_clears_a_record_also_when_its_rest_is_over() -> None:
+    """A model on probation is trusted again at once, with all its slots."""
+    play = Play(16 * GB, PAIR)
+    play.when(play.wanted("a", "brain"))
+    play.when(ev.LoadFailed("brain", Cause.TIMEOUT, "slow"))
+    play.after(30)
+    play.when(ev.ResetAsked("brain"))
+    residency = play.lifecycle.residencies["brain"]
+    assert (residency.failures, residency.cause, residency.on_probation) == (0, None, False)
+    for request in ("b", "c"):
+        play.when(play.wanted(request, "brain"))
+    assert play.when(ev.Loaded("brain", 0, 1.0)) == [Grant("b", "brain"), Grant("c", "brain")]
+
+
+def test_reset_does_not_switch_on_what_a_person_switched_off() -> None:
+    """Clearing the failed cache is another wish."""
+    play = Play(16 * GB, PAIR)
+    play.when(play.wanted("a", "brain"))
+    play.when(ev.LoadFailed("brain", Cause.TIMEOUT, "slow"))
+    play.when(ev.Registered(spec("brain", 13 * GB, enabled=False)))
+    play.when(ev.ResetAsked("brain"))
+    assert play.state("brain") is ModelState.DISABLED
+
+
+def test_a_model_that_was_given_up_is_not_switched_on_by_what_discovery_finds() -> None:
+    """Only a person does that, also after more failures than would have given it up."""
+    play = Play(16 * GB, PAIR)
+    for number in range(5):
+        play.when(play.wanted(f"r{number}", "brain"))
+        play.when(ev.LoadFailed("brain", Cause.TIMEOUT, "slow"))
+        play.after(301)
+    play.when(ev.Registered(spec("brain", 13 * GB, name="renamed")))
+    assert play.state("brain") is ModelState.DISABLED
+    play.when(ev.Registered(spec("brain", 13 * GB, enabled=False)))
+    play.when(ev.Registered(spec("brain", 13 * GB)))
+    assert play.state("brain") is ModelState.ABSENT
+
+
+def test_an_answer_of_an_earlier_life_does_not_blame_the_present_one() -> None:
+    """The model crashed and was loaded again; its old requests fail late."""
+    play = Play(GB)
+    play.when(ev.Registered(remote("api/x")))
+    for request in ("slow", "first"):
+        play.when(play.wanted(request, "api/x"))
+    play.when(ev.AnswerFailed("api/x", Cause.AUTH, "401", "first"))
+    play.after(31)
+    play.when(ev.AnswerFailed("api/x", Cause.AUTH, "401", "slow"))
+    assert play.state("api/x") is ModelState.READY
+    assert play.lifecycle.residencies["api/x"].failures == 1
+
+
+def test_what_was_learned_of_another_file_or_context_is_forgotten() -> None:
+    """A smaller context is believed, and booked from the next load on."""
+    play = Play(16 * GB, {"a": 4 * GB})
+    play.when(play.wanted("1", "a"))
+    play.when(ev.Loaded("a", 9 * GB, 1.0))
+    assert play.lifecycle.residencies["a"].need == 9 * GB
+    play.when(ev.Registered(spec("a", 4 * GB, name="renamed")))
+    assert play.lifecycle.residencies["a"].need == 9 * GB
+    play.when(ev.Registered(spec("a", 2 * GB)))
+    assert play.lifecycle.residencies["a"].need == 2 * GB
+    assert play.lifecycle.ledgers["host"].holds("a") == 9 * GB
+
+
+def test_a_booking_stays_on_its_device_until_the_model_has_left() -> None:
+    """A changed device does not lose memory in the books."""
+    play = Play(16 * GB, {"a": 4 * GB})
+    play.lifecycle.ledgers["gpu0"] = MemoryLedger("gpu0", 8 * GB)
+    ready(play, "a")
+    play.when(ev.Registered(spec("a", 4 * GB, device="gpu0")))
+    assert play.lifecycle.ledgers["host"].holds("a") == 4 * GB
+    play.when(ev.UnloadAsked("a"))
+    play.when(ev.Unloaded("a"))
+    assert play.lifecycle.ledgers["host"].reserved == 0
+    play.when(ev.Registered(spec("a", 4 * GB, device="gpu0")))
+    play.when(play.wanted("1", "a"))
+    assert play.lifecycle.ledgers["gpu0"].holds("a") == 4 * GB
+
+
+def test_a_waiter_that_is_refused_at_its_deadline_is_taken_off_the_shown_queue() -> None:
+    """Pages count by these facts."""
+    play = Play(16 * GB, PAIR)
+    play.when(play.wanted("a", "brain", deadline_s=30))
+    play.after(31)
+    assert [f.waiting for f in play.facts if isinstance(f, QueueChanged)] == [1, 0]
+
+
+def test_a_lease_of_a_model_that_was_forgotten_is_no_lease_of_the_one_that_comes_back() -> None:
+    """A provider is deleted and added again while an answer runs."""
+    play = Play(GB)
+    play.when(ev.Registered(remote("api/x", slots=1)))
+    play.when(play.wanted("old", "api/x"))
+    play.when(ev.SwitchedOff("api/x"))
+    play.when(ev.Forgotten("api/x"))
+    play.when(ev.Registered(remote("api/x", slots=1)))
+    assert play.when(play.wanted("new", "api/x")) == [Grant("new", "api/x")]
+    assert play.when(ev.Released("old", ok=True)) == []
+    assert play.lifecycle.residencies["api/x"].in_flight == 1
+
+
+def test_a_model_that_would_not_leave_after_bad_answers_starts_a_new_count() -> None:
+    """One more bad answer is not five."""
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    for _ in range(5):
+        play.when(ev.AnswerFailed("brain", Cause.UNKNOWN, "500"))
+    play.when(ev.UnloadFailed("brain", "busy"))
+    play.after(6)
+    assert play.when(ev.AnswerFailed("brain", Cause.UNKNOWN, "500")) == []
+    assert play.state("brain") is ModelState.READY
+
+
+def test_on_probation_one_bad_answer_is_enough() -> None:
+    """A remote model that has just failed has no credit."""
+    play = Play(GB)
+    play.when(ev.Registered(remote("api/x")))
+    play.when(ev.AnswerFailed("api/x", Cause.AUTH, "401"))
+    play.after(31)
+    play.when(ev.AnswerFailed("api/x", Cause.UNKNOWN, "500"))
+    assert play.state("api/x") is ModelState.FAILED
+    assert play.lifecycle.residencies["api/x"].failures == 2
+
+
+def test_a_resident_is_booked_with_what_it_was_seen_to_take() -> None:
+    """If that is more than its estimate."""
+    play = Play(16 * GB, {"a": 4 * GB})
+    play.when(ev.Observed({"a": 7 * GB}, frozenset({"a"})))
+    assert play.lifecycle.ledgers["host"].holds("a") == 7 * GB
+
+
+def test_a_crash_after_a_steady_time_starts_a_new_count_of_failures() -> None:
+    """A crash a day does not switch a model off."""
+    play = Play(16 * GB, PAIR)
+    for number in range(10):
+        play.when(play.wanted(f"r{number}", "brain"))
+        play.when(ev.Loaded("brain", 0, 1.0))
+        play.when(ev.Released(f"r{number}"))  # nothing is known of the answer
+        play.now += 60
+        play.when(ev.Crashed("brain", "signal 9"))
+        assert play.lifecycle.residencies["brain"].failures == 1
+        play.after(1)
+
+
+def test_a_load_is_aborted_once() -> None:
+    """Asked twice, told once; its time running out meanwhile changes nothing."""
+    play = Play(16 * GB, PAIR)
+    play.when(play.wanted("a", "brain"))
+    assert AbortLoad("brain") in play.when(ev.UnloadAsked("brain"))
+    assert play.when(ev.UnloadAsked("brain")) == []
+    assert play.after(200) == []
+
+
+def test_of_two_that_fit_one_is_loaded_at_a_time() -> None:
+    """Also when both have waited for the same moment."""
+    play = Play(16 * GB, {"a": 2 * GB, "b": 2 * GB, "c": 2 * GB})
+    for model in ("a", "b", "c"):
+        play.when(play.wanted(f"w{model}", model))
+    assert play.when(ev.Loaded("a", 0, 1.0)) == [Grant("wa", "a"), StartLoad("b")]
+    assert play.when(ev.Loaded("b", 0, 1.0)) == [Grant("wb", "b"), StartLoad("c")]
+
+
+def test_a_model_leaves_for_one_of_those_who_want_its_room() -> None:
+    """Two that are overdue in the same moment: it is drained for the first of them, once."""
+    play = Play(16 * GB, {"old": 10 * GB, "one": 10 * GB, "two": 10 * GB})
+    ready(play, "old")
+    play.when(play.wanted("stream", "old"))
+    play.when(play.wanted("w1", "one"))
+    play.when(play.wanted("w2", "two"))
+    play.after(15.1)
+    assert play.state("old") is ModelState.DRAINING
+    assert play.when(ev.Released("stream", ok=True)) == [StartUnload("old")]
+    assert play.when(ev.Unloaded("old")) == [StartLoad("one", ("old",))]
+
+
+def test_a_model_that_is_pinned_while_it_drains_stays() -> None:
+    """Who wanted its room is told that it is pinned."""
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    play.when(play.wanted("stream", "brain"))
+    play.when(play.wanted("c", "coder"))
+    play.after(16)
+    assert play.state("brain") is ModelState.DRAINING
+    assert refused(play.when(ev.PinChanged("brain", pinned=True))) == {"c": "no_fit"}
+    assert play.state("brain") is ModelState.READY
+
+
+def test_a_pinned_model_on_its_way_out_could_be_loaded_again() -> None:
+    """Its own pin does not stand in its way."""
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    play.when(ev.PinChanged("brain", pinned=True))
+    play.when(ev.UnloadAsked("brain"))
+    assert plan(play.lifecycle, "brain", play.now).fits == "after_evicting"
+
+
+def test_room_that_comes_by_falling_asleep_is_waited_for() -> None:
+    """Nobody else is evicted meanwhile."""
+    play = Play(16 * GB)
+    play.when(ev.Registered(spec("dozer", 8 * GB), can_sleep=True))
+    for model, need in (("other", 7 * GB), ("coder", 8 * GB)):
+        play.when(ev.Registered(spec(model, need)))
+    ready(play, "dozer")
+    play.now += 1
+    ready(play, "other")
+    assert play.when(play.wanted("c", "coder")) == [Sleep("dozer")]
+    assert play.when(ev.Slept("dozer")) == [StartLoad("coder", ("dozer",))]
+    assert play.state("other") is ModelState.READY
+
+
+def test_an_unused_model_that_would_not_leave_is_asked_again_later_and_not_at_once() -> None:
+    """No storm of unloads."""
+    play = Play(16 * GB)
+    play.when(ev.Registered(spec("a", GB, ttl_s=60.0)))
+    ready(play, "a")
+    assert play.after(60) == [StartUnload("a")]
+    assert play.when(ev.UnloadFailed("a", "busy")) == []
+    assert play.after(4.9) == []
+    assert play.after(0.1) == [StartUnload("a")]
+
+
+def test_the_alarm_is_set_for_the_moment_in_which_a_waiter_is_due() -> None:
+    """Nobody has to come by for a busy model to be drained."""
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    play.when(play.wanted("stream", "brain"))
+    play.when(play.wanted("c", "coder"))
+    assert play.lifecycle.alarm == play.now + 15.0
+
+
+def test_a_short_rest_is_not_waited_for_by_a_request_that_ends_before_it() -> None:
+    """It is told at once, with the time to come back."""
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    play.when(ev.Crashed("brain", "signal 9"))
+    (refusal,) = play.when(play.wanted("a", "brain", deadline_s=0.4))
+    assert isinstance(refusal, Refuse)
+    assert (refusal.error.code, refusal.error.retry_after_s) == ("model_failed", 0.5)
+
+
+def test_nobody_leaves_when_another_alone_is_just_enough() -> None:
+    """To the byte."""
+    play = Play(8 * GB, {"small": 2 * GB, "big": 4 * GB, "new": 6 * GB})
+    ready(play, "small")
+    play.now += 1
+    ready(play, "big")
+    assert play.when(play.wanted("a", "new")) == [StartUnload("big")]
+
+
+def test_a_model_that_took_more_than_there_is_room_for_does_not_overbook() -> None:
+    """The books stay within the budget whatever a load reports; what it takes is remembered."""
+    play = Play(16 * GB, PAIR)
+    play.when(play.wanted("a", "brain"))
+    play.when(ev.Loaded("brain", 20 * GB, 1.0))
+    assert play.lifecycle.ledgers["host"].reserved == 16 * GB
+
+
+def test_another_leaves_in_place_of_a_draining_model_that_is_pinned() -> None:
+    """The pin is obeyed at once, and the waiter still gets its room."""
+    play = Play(16 * GB, {"old": 6 * GB, "young": 6 * GB, "new": 8 * GB})
+    for model in ("old", "young"):
+        ready(play, model)
+        play.now += 1
+    play.when(play.wanted("s1", "old"))
+    play.when(play.wanted("s2", "young"))
+    play.when(play.wanted("w", "new"))
+    play.after(16)
+    (leaver,) = [m for m in ("old", "young") if play.state(m) is ModelState.DRAINING]
+    other = {"old": "young", "young": "old"}[leaver]
+    play.when(ev.PinChanged(leaver, pinned=True))
+    assert (play.state(leaver), play.state(other)) == (ModelState.READY, ModelState.DRAINING)

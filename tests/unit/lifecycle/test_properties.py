@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -35,6 +36,7 @@ class World(RuleBasedStateMachine):
         self.ids = itertools.count()
         self.asked: set[str] = set()  # requests not answered yet
         self.held: set[str] = set()  # leases
+        self.specs: dict[str, ModelSpec] = {}
         self.loading: set[str] = set()  # loads that engines have been told to do
         self.unloading: dict[str, type[Command]] = {}
         self.resident: set[str] = set()  # what engines really hold
@@ -46,7 +48,7 @@ class World(RuleBasedStateMachine):
     )
     def register(self, ttl: float | None, pinned: set[str], slots: int) -> None:
         for name in LOCAL:
-            spec = ModelSpec(
+            self.specs[name] = ModelSpec(
                 name,
                 "local",
                 name,
@@ -56,8 +58,12 @@ class World(RuleBasedStateMachine):
                 ttl_s=ttl,
                 pinned=name in pinned,
             )
-            self.send(ev.Registered(spec, can_sleep=name == "dozer"))
-        self.send(ev.Registered(ModelSpec(REMOTE, "api", "far")))
+        self.specs[REMOTE] = ModelSpec(REMOTE, "api", "far")
+        for name in MODELS:
+            self.offer(name)
+
+    def offer(self, model: str) -> None:
+        self.send(ev.Registered(self.specs[model], can_sleep=model == "dozer"))
 
     # What the lifecycle orders, the world takes in -----------------------------------------------------------
 
@@ -83,6 +89,7 @@ class World(RuleBasedStateMachine):
             case AbortLoad(model=model):
                 assert model in self.loading
             case StartUnload(model=model) | Sleep(model=model):
+                assert model != REMOTE, "nothing can be unloaded behind an API"
                 leased = [r for r in self.held if self.lease_is_live(r, model)]
                 assert not leased, f"{model} evicted while leased by {leased}"
                 assert model not in self.unloading
@@ -91,7 +98,8 @@ class World(RuleBasedStateMachine):
                 pass
 
     def lease_is_live(self, request: str, model: str) -> bool:
-        return self.lifecycle.leases.get(request) == (model, self.lifecycle.residencies[model].epoch)
+        residency = self.lifecycle.residencies.get(model)
+        return residency is not None and self.lifecycle.leases.get(request) == (model, residency.epoch)
 
     # Callers ------------------------------------------------------------------------------------------------
 
@@ -169,8 +177,17 @@ class World(RuleBasedStateMachine):
 
     @rule(model=models)
     def ask_unload(self, model: str) -> None:
-        if model != REMOTE:
-            self.send(ev.UnloadAsked(model))
+        self.send(ev.UnloadAsked(model))
+
+    @rule(model=models)
+    def forget(self, model: str) -> None:
+        self.send(ev.Forgotten(model))
+
+    @rule(model=models, need=st.integers(1, 15), enabled=st.booleans())
+    def discover(self, model: str, need: int, *, enabled: bool) -> None:
+        memory = MemoryNeed(weights=need if model != REMOTE else 0)
+        self.specs[model] = replace(self.specs[model], memory=memory, enabled=enabled)
+        self.offer(model)
 
     @rule(model=local, pinned=st.booleans())
     def pin(self, model: str, *, pinned: bool) -> None:
@@ -219,7 +236,10 @@ class World(RuleBasedStateMachine):
             self.now = max(self.now, self.lifecycle.alarm or self.now)
             self.send(ev.Tick())
         assert not self.asked, f"never answered: {self.asked}"
-        assert all(r.state in ModelState for r in self.lifecycle.residencies.values())
+        stuck = [
+            m for m, r in self.lifecycle.residencies.items() if r.state in {ModelState.LOADING, ModelState.UNLOADING}
+        ]
+        assert set(stuck) <= self.loading | set(self.unloading), f"nothing is under way for {stuck}"
 
 
 World.TestCase.settings = settings(

@@ -28,6 +28,7 @@ from batuta.web.dispatch import RawRoute, Scope
 from batuta.web.errors import error_response
 from batuta.web.services import Services
 from batuta.web.session import Send
+from batuta.web.shape import refuse_crowded
 
 STATUS_VALUES = {
     ModelState.ABSENT: "unloaded",
@@ -41,6 +42,7 @@ STATUS_VALUES = {
 }
 """Our states in the words of llama.cpp's router, which clients know."""
 
+LONGEST_NAME = 512  # characters of a model's name; a file's name has at most 255
 _FALLBACK = {b"allow": True, b"deny": False}
 _PRIORITY = {b"interactive": Priority.INTERACTIVE, b"normal": Priority.NORMAL, b"batch": Priority.BATCH}
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
@@ -88,7 +90,8 @@ def models_body(services: Services) -> dict[str, Any]:
             status["progress"] = residency.fraction
         items.append(_item(spec.id, spec.provider_id, status, spec.context_length))
     if items:
-        items += [_item(name.value, "batuta", {"value": "loaded"}, 0) for name in Virtual]
+        ours = [name.value for name in Virtual if name.value not in residencies]  # a model's own name goes first
+        items += [_item(name, "batuta", {"value": "loaded"}, 0) for name in ours]
     return {"object": "list", "data": items}
 
 
@@ -103,14 +106,20 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
     async def route(scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:  # noqa: ARG001  # the edge has judged it
         body = await read_body(receive, limit)
         fallback, priority = _wishes(scope["headers"])
-        call = read_call(
-            body,
-            endpoint,
-            request_id=scope["state"]["request_id"],
-            deadline=services.clock.monotonic() + wait,
-            priority=priority,
-            allow_fallback=fallback,
-        )
+        refuse_crowded(body)
+        try:
+            call = read_call(
+                body,
+                endpoint,
+                request_id=scope["state"]["request_id"],
+                deadline=services.clock.monotonic() + wait,
+                priority=priority,
+                allow_fallback=fallback,
+            )
+        except RecursionError:
+            raise BadRequest("the request body is nested too deeply") from None
+        if len(call.model) > LONGEST_NAME:
+            raise BadRequest(f"`model` has {len(call.model)} characters; at most {LONGEST_NAME} are accepted")
         reply = _Reply(services, send, call)
         async with cancel_on_disconnect(scope, receive):
             try:
@@ -171,7 +180,7 @@ class _Reply:
             else:
                 await self._whole(piece)
         elif type(piece) is Head:
-            self.close()
+            await self._hush()
             self._head = piece
             if self._call.stream:
                 await self._open(piece)
@@ -190,9 +199,9 @@ class _Reply:
             await self._comment(facts)
 
     async def _start(self, extra: list[tuple[bytes, bytes]]) -> None:
-        self._is_started = True
         headers = [(b"content-type", EVENT_STREAM.encode()), *_STREAM_HEADERS, *extra]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._is_started = True
 
     async def _whole(self, body: bytes) -> None:
         assert self._head is not None, "bytes before the head"
@@ -207,7 +216,7 @@ class _Reply:
 
     async def fail(self, error: BatutaError) -> None:
         """Tell the caller: as a response while nothing has been sent, in-band after that."""
-        self.close()
+        await self._hush()
         if not self._is_started:
             status, headers, body = error_response(error)
             await _respond(self._send, status, body, headers)
@@ -229,7 +238,10 @@ class _Reply:
 
     def _progress(self) -> dict[str, Any]:
         model = self._waiting_for or self._call.model
-        view = self._services.runner.view(model)
+        try:
+            view = self._services.runner.view(model)
+        except ModelNotFound:  # it has just left the catalog; its refusal is on its way
+            return {"model": model, "state": None}
         return {
             "model": model,
             "state": view.state.value,
@@ -243,6 +255,13 @@ class _Reply:
     async def _comment(self, facts: dict[str, Any]) -> None:
         line = sse.comment(f"batuta {orjson.dumps(facts).decode()}")
         await self._send({"type": "http.response.body", "body": line, "more_body": True})
+
+    async def _hush(self) -> None:
+        """End the heartbeats and wait for it: one that is being sent must not meet what comes next."""
+        beats = self._beats
+        self.close()
+        if beats is not None:
+            await asyncio.wait({beats})
 
     def close(self) -> None:
         """End the heartbeats."""
