@@ -274,11 +274,25 @@ def _fits(shown: Any, got: Any) -> bool:
     return isinstance(got, str)
 
 
+def model_file() -> Path:
+    """Return the path of the tiny model in the models folder of the reader's own Batuta; makes the folder."""
+    from batuta.settings import load_settings
+
+    folder = load_settings()[0].model_roots[0]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"{MODEL}.gguf"
+
+
 def main() -> int:
     """Run every step; with --write put the answers into the page, otherwise say where shapes differ."""
     parser = argparse.ArgumentParser(description="Run the tutorial.")
     parser.add_argument("--write", action="store_true", help="write the real answers into the page")
-    write = parser.parse_args().write
+    parser.add_argument("--model-file", action="store_true", help="only print where `make tiny` puts its model")
+    asked = parser.parse_args()
+    if asked.model_file:
+        sys.stdout.write(f"{model_file()}\n")
+        return 0
+    write = asked.write
     page = PAGE.read_text(encoding="utf-8")
     steps = steps_of(page)
     with batuta() as at:

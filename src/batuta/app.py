@@ -31,8 +31,9 @@ from batuta.engines import registry
 from batuta.engines.base import Engine, ReportedModel
 from batuta.engines.local_worker import LocalWorker
 from batuta.engines.transport import Transport
-from batuta.errors import BatutaError
+from batuta.errors import BatutaError, Cause
 from batuta.gateway.admission import Admission
+from batuta.gateway.attempt import Patience
 from batuta.gateway.serve import Gateway
 from batuta.installation import listening_socket, make_folders, only_one, process_started, remove_record, write_record
 from batuta.lifecycle.ledger import MemoryLedger
@@ -44,7 +45,7 @@ from batuta.loader.gguf import inspect
 from batuta.loader.memory import HOST, Device, devices, estimate
 from batuta.loader.supervisor import LoaderSupervisor
 from batuta.observe.bus import Bus
-from batuta.observe.events import CatalogChanged, Fact, Listening, ModelStateChanged, Started, Starting
+from batuta.observe.events import CatalogChanged, Fact, Listening, LoaderChanged, ModelStateChanged, Started, Starting
 from batuta.observe.log import redactor
 from batuta.observe.metrics import Metrics
 from batuta.settings import Settings
@@ -90,6 +91,7 @@ async def _main(
     settings: Settings, sock: socket.socket, listener: Callable[[Fact], None] | None, *, keep_loader: bool
 ) -> int:
     app = App(settings)
+    app.catalog.listens_at(*sock.getsockname()[:2])
     if listener is not None:
         app.bus.listen(listener)
     server = _Server(server_config(app.dispatcher, settings))
@@ -178,6 +180,14 @@ class Engines:
         self.made[provider.id] = (provider, engine)
         return engine
 
+    def take_outdated(self, provider_id: str, provider: Provider | None) -> Engine | None:
+        """Forget and return the engine of a provider that is not `provider` any more; None if there is none."""
+        known = self.made.get(provider_id)
+        if known is None or known[0] == provider:
+            return None
+        del self.made[provider_id]
+        return known[1]
+
 
 def _key_of(provider: Provider) -> Secret | None:
     """Return the provider's key from where `key_ref` says (`env:NAME`); None if there is none."""
@@ -231,7 +241,9 @@ class App:
             admission=Admission(settings.queue.limit, lambda: len(self.runner.lifecycle.waiting)),
             clock=self.clock,
             bus=self.bus,
-            idle_s=settings.engine.idle_s,
+            patience=Patience(settings.engine.first_word_s, settings.engine.whole_answer_s, settings.engine.idle_s),
+            is_offline=self.catalog.is_offline,
+            reached=self.catalog.note_reached,
         )
         self.services = Services(
             settings=settings,
@@ -272,13 +284,24 @@ class App:
         await self.runner.observe()
         if (default := self.default_model()) is not None:
             self.bus.publish(Starting("model", default))
-            self.runner.request_load(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
+            self._load_default()
+        self.bus.listen(self._loader_changed)
         _calm_the_collector()
         self.bus.publish(Started(time.time() - process_started()))
 
+    def _loader_changed(self, fact: Fact) -> None:
+        """Have the default model loaded again when a new loader has come up: the old one took it along."""
+        if isinstance(fact, LoaderChanged) and fact.state == "up":
+            asyncio.get_running_loop().call_soon(self._load_default)  # what was lost is taken in first
+
+    def _load_default(self) -> None:
+        if (default := self.default_model()) is not None:
+            self.runner.request_load(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
+
     def default_model(self) -> str | None:
         """Return the model that is loaded at the start: the brain, if one is set."""
-        brains = [s.id for s in self.catalog.specs().values() if Role.BRAIN in s.roles and s.is_loadable and s.enabled]
+        specs = self.catalog.specs().values()
+        brains = [s.id for s in specs if Role.BRAIN in s.roles and s.is_loadable and s.enabled and s.is_present]
         return min(brains, default=None)
 
     async def wait_for_default(self) -> None:
@@ -315,8 +338,31 @@ class App:
             self._register(spec)
         for model in change.removed:
             self.runner.forget(model)
-        ids = [tuple(spec.id for spec in specs) for specs in (change.added, change.changed, change.absent)]
+        for provider_id in change.providers:
+            self._provider_changed(provider_id)
+        gone = [spec for spec in change.added if not spec.is_present]  # remembered of an earlier run
+        here = [spec for spec in change.added if spec.is_present]
+        ids = [tuple(spec.id for spec in specs) for specs in (here, change.changed, (*change.absent, *gone))]
         self.bus.publish(CatalogChanged(*ids))
+
+    def _provider_changed(self, provider_id: str) -> None:
+        """Follow a provider.
+
+        1. Deleted or replaced: its engine is closed; its models get the new one.
+        2. Back after it was offline: what failed because of that is forgiven.
+        """
+        state = self.catalog.provider(provider_id)
+        models = [spec for spec in self.catalog.specs().values() if spec.provider_id == provider_id]
+        old = self.engines.take_outdated(provider_id, state.provider if state else None)
+        if old is not None:  # 1
+            for spec in models:
+                self._register(spec)
+            self.tasks.start(old.aclose(), name=f"close {provider_id}")
+        if state is not None and state.is_online:  # 2
+            known = self.runner.lifecycle.residencies
+            for spec in models:
+                if (r := known.get(spec.id)) is not None and r.cause is Cause.ENGINE_OFFLINE:
+                    self.runner.reset_failed(spec.id)
 
     def _register(self, spec: ModelSpec) -> None:
         state = self.catalog.provider(spec.provider_id)

@@ -6,8 +6,11 @@
     │   ├── Unauthorized         401 unauthorized
     │   ├── Forbidden            403 forbidden
     │   ├── ModelNotFound        404 model_not_found
+    │   ├── Conflict             409 conflict
     │   ├── PayloadTooLarge      413 payload_too_large
     │   ├── UnsupportedMedia     415 unsupported_media_type
+    │   ├── ContextFull          400 context_full
+    │   ├── LoopFound            508 loop
     │   └── UpstreamRejected     the provider says the request is wrong (its own 4xx status)
     ├── ModelError           this model cannot answer now; another one may
     │   ├── ModelLoading         503 model_loading (deadline passed while it loads)
@@ -144,6 +147,26 @@ class ModelNotFound(CallerError):
 
     http_status = 404
     code = "model_not_found"
+
+
+class Conflict(CallerError):
+    """What is asked for does not go with how things are now."""
+
+    http_status = 409
+    code = "conflict"
+
+
+class ContextFull(CallerError):
+    """The conversation is longer than the model's context. `details`: n_prompt and n_ctx, in tokens, where told."""
+
+    code = "context_full"
+
+
+class LoopFound(CallerError):
+    """The request has come through so many gateways that it is going in a circle."""
+
+    http_status = 508
+    code = "loop"
 
 
 class PayloadTooLarge(CallerError):

@@ -6,6 +6,7 @@ Every default says why it is what it is. `load_settings` also tells where each v
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import tomllib
@@ -90,6 +91,8 @@ class EngineSettings(_Section):
     gpu_layers: int = -1  # layers on the GPU; -1: all that fit
     threads: int = 0  # processor threads; 0: one a physical core
     idle_s: float = 60.0  # silence after which a stream counts as dead
+    first_word_s: float = 180.0  # until a stream's first word; a long prompt on a slow processor takes minutes
+    whole_answer_s: float = 600.0  # until an answer without a stream: its head comes with the last word
 
 
 class EdgeSettings(_Section):
@@ -191,13 +194,15 @@ ENVIRONMENT: dict[str, str] = {
     "MODEL_PATH": "brain",
     "EXECUTOR_MODEL": "executor",
 }
+PREFIX = "BATUTA_"
+CONFIG_VARIABLE = "BATUTA_CONFIG"
 # Where a person's other engines are, in the names their own tools use.
 ENGINE_URLS = {"OLLAMA_BASE_URL": ("ollama", "Ollama"), "LMSTUDIO_BASE_URL": ("lmstudio", "LM Studio")}
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
     """Return the TOML file's path: BATUTA_CONFIG, or `config.toml` in the platform's config folder."""
-    if explicit := environ.get("BATUTA_CONFIG"):
+    if explicit := environ.get(CONFIG_VARIABLE):
         return Path(explicit).expanduser()
     return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "config.toml"
 
@@ -218,33 +223,89 @@ def load_settings(
         BadSettings: a value is wrong or a name unknown; the message says which and from where.
     """
     environ = os.environ if environ is None else environ
-    flat: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    path = config_path(environ)
-    for name, value in _from_toml(path).items():
-        flat[name], origin[name] = value, str(path)
-    for name, (variable, value) in _from_environment(environ).items():
-        flat[name], origin[name] = value, f"environment variable {variable}"
-    for name, value in (cli or {}).items():
-        if value is not None:
-            flat[name], origin[name] = value, "command line"
+    flat, origin = _gather(cli or {}, environ, _from_toml(config_path(environ)))
     try:
         return Settings.model_validate(_nest(flat)), origin
     except ValidationError as error:
         raise BadSettings(_explain(error, origin)) from None
 
 
+def salvage_settings(
+    cli: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Settings, str | None]:
+    """Merge all sources as `load_settings` does, but leave whatever is wrong at its default.
+
+    For commands that have to work on an installation whose settings are wrong: those that stop or examine it.
+
+    Returns:
+        The settings, and what is wrong with them; None when nothing is.
+    """
+    environ = os.environ if environ is None else environ
+    try:
+        return load_settings(cli, environ)[0], None
+    except BadSettings as error:
+        problem = error.message
+    try:
+        file = _from_toml(config_path(environ))
+    except BadSettings:
+        file = {}
+    return _without_mistakes(_gather(cli or {}, environ, file)[0]), problem
+
+
+def _without_mistakes(flat: Mapping[str, Any]) -> Settings:
+    kept = dict(flat)
+    while True:
+        try:
+            return Settings.model_validate(_nest(kept))
+        except ValidationError as error:
+            wrong = [".".join(map(str, problem["loc"])) for problem in error.errors(include_url=False)]
+        except BadSettings as error:
+            wrong = [str(error.details["setting"])]
+        left = {name: value for name, value in kept.items() if not any(_is_within(name, bad) for bad in wrong)}
+        kept = left if len(left) < len(kept) else {}
+
+
+def _is_within(name: str, other: str) -> bool:
+    """Whether one of the names is the other or a member of it."""
+    return f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")
+
+
+def _gather(
+    cli: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return dotted name -> value of all sources, the strongest last, and where each value came from."""
+    flat: dict[str, Any] = dict(file)
+    origin = dict.fromkeys(file, str(config_path(environ)))
+    for name, (variable, value) in _from_environment(environ).items():
+        flat[name], origin[name] = value, f"environment variable {variable}"
+    for name, value in cli.items():
+        if value is not None:
+            flat[name], origin[name] = value, "command line"
+    return flat, origin
+
+
 def _from_toml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise BadSettings(f"the settings file {path} cannot be read: {error.strerror}") from None
     try:
-        return _flatten(tomllib.loads(text))
+        return _flatten(tomllib.loads(_decoded(raw, path)))
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"the settings file {path} is not valid TOML: {error}") from None
+
+
+def _decoded(raw: bytes, path: Path) -> str:
+    """Return the text of the file; a byte order mark, which some editors write, is no part of it."""
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        is_utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        line = raw.count(b"\n", 0, error.start) + 1
+        seen = "it is UTF-16" if is_utf16 else f"byte 0x{raw[error.start]:02x} in line {line}"
+        raise BadSettings(f"the settings file {path} is not UTF-8 ({seen}); save it in the encoding UTF-8") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
@@ -253,8 +314,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
         if value := environ.get(variable):
             values.setdefault(name, (variable, value))
     for variable, value in environ.items():
-        if variable.startswith("BATUTA_") and "__" in variable and value:
-            values[variable.removeprefix("BATUTA_").lower().replace("__", ".")] = (variable, value)
+        if variable.startswith(PREFIX) and "__" in variable and value:
+            values[variable.removeprefix(PREFIX).lower().replace("__", ".")] = (variable, value)
     providers = [
         {
             "id": ident,
@@ -289,7 +350,10 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
             below = node.setdefault(section, {})
             if not isinstance(below, dict):
                 # `queue = 3` in the file beside `queue.limit` elsewhere
-                raise BadSettings(f"wrong settings:\n  {section}: a group of settings ({name}), not a value")
+                raise BadSettings(
+                    f"wrong settings:\n  {section}: a group of settings ({name}), not a value",
+                    details={"setting": section},
+                )
             node = below
         node[leaf] = value
     return tree
@@ -316,11 +380,41 @@ def nearest_name(name: str) -> str | None:
     return None
 
 
+def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str | None]]:
+    """Return the variables that begin like ours and set nothing, each with the one probably meant.
+
+    One that names a member of a group (`BATUTA_QUEUE__LIMIT`) is not among them: a wrong one is an error already.
+    """
+    known = [*(name for name in ENVIRONMENT if name.startswith(PREFIX)), CONFIG_VARIABLE]
+    found = [name for name in sorted(environ) if name.startswith(PREFIX) and "__" not in name and name not in known]
+    return [(name, next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), None)) for name in found]
+
+
+# What pydantic calls a mistake -> what is needed there.
+_NEEDED = {
+    "tuple_type": 'a list is needed, like ["one", "two"]',
+    "list_type": 'a list is needed, like ["one", "two"]',
+    "string_type": "a text in quotes is needed",
+    "int_parsing": "a whole number is needed",
+    "int_type": "a whole number is needed",
+    "int_from_float": "a whole number is needed",
+    "float_parsing": "a number is needed",
+    "float_type": "a number is needed",
+    "bool_parsing": "true or false is needed",
+    "bool_type": "true or false is needed",
+    "path_type": "the path of a folder, in quotes, is needed",
+    "model_type": "a group of settings is needed, not a value",
+    "model_attributes_type": "a group of settings is needed, not a value",
+    "missing": "it is missing",
+}
+
+
 def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in problem["loc"])
-        reason = problem["msg"].removeprefix("Value error, ")
+        reason = _NEEDED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+        reason = reason.replace("Input should", "it should")
         if problem["type"] == "extra_forbidden":
             plain = ".".join(part for part in problem["loc"] if isinstance(part, str))
             meant = nearest_name(plain)

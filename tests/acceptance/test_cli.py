@@ -158,7 +158,8 @@ def test_the_doctor_needs_nothing(installation: Installation) -> None:
     """On an empty machine the doctor is content, leaves no trace, and shows no key."""
     tiny_gguf(installation.models_dir / "tiny.gguf")
     key = "sk-test-not-a-key"
-    done = installation.run("doctor", "--json", OPENAI_API_KEY=key, BATUTA_MODELS_DIR=str(installation.models_dir))
+    here = {"BATUTA_MODELS_DIR": str(installation.models_dir), "BATUTA_PORT": "0"}  # the usual port may be in use
+    done = installation.run("doctor", "--json", OPENAI_API_KEY=key, **here)
     assert done.returncode == 0, done.stdout + done.stderr
     report = last_json(done.stdout)
     assert report["healthy"] is True
@@ -201,6 +202,50 @@ def test_errors_are_one_clear_line(installation: Installation, words: list[str],
     assert done.returncode == code
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_wrong_settings_stop_no_command_but_those_that_start(installation: Installation) -> None:
+    """With a typo in the file, `down` and `ps` reach what runs, the doctor names the typo, and `up` refuses."""
+    up, _ = ready(installation)
+    Path(installation.environ["BATUTA_CONFIG"]).write_text("prot = 9\n", encoding="utf-8")
+    listed = installation.run("models", "--refresh")
+    assert listed.returncode == 0, listed.stderr
+    assert "tiny" in listed.stdout
+    assert "did you mean port?" in listed.stderr
+    examined = installation.run("doctor", BATUTA_PORT="0")
+    assert examined.returncode == 1
+    assert "did you mean port?" in examined.stdout
+    assert installation.up().process.wait(PATIENCE_S) == 2
+    assert installation.run("down").returncode == 0
+    assert up.process.wait(PATIENCE_S) == 0
+
+
+def test_a_default_model_that_is_not_there_is_told(installation: Installation) -> None:
+    """`up` says that there is no such model and which one was probably meant, and goes on."""
+    up, _ = ready(installation, "--brain", "tinny")
+    assert "did you mean tiny?" in up.line_with("there is no model 'tinny'")
+
+
+def test_a_file_that_is_no_model_is_refused_with_the_reason(installation: Installation) -> None:
+    """`load` says why the file of that name is no model."""
+    path = installation.models_dir / "trunc.gguf"
+    tiny_gguf(path)
+    path.write_bytes(path.read_bytes()[:-1000])
+    os.utime(path, (time.time() - 60, time.time() - 60))
+    ready(installation)
+    done = installation.run("load", "trunc")
+    assert done.returncode == 1
+    assert "trunc.gguf" in done.stderr
+    assert "GET /" not in done.stderr
+
+
+def test_a_second_loader_names_the_first(installation: Installation) -> None:
+    """It leaves with the code of a failure, not with that of a missing gateway."""
+    first = installation.start("loader")
+    first.line_with("listening at")
+    done = installation.run("loader")
+    assert done.returncode == 1
+    assert str(first.process.pid) in done.stderr
 
 
 def test_the_reader_may_leave(installation: Installation) -> None:

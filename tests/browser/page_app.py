@@ -2,8 +2,8 @@
 
     python -m tests.browser.page_app [port]     then open http://127.0.0.1:PORT/?scene=busy in a browser
 
-The last word of a message tells the fake model what to do: `slow`, `forever`, `refuse`, `break`, `think`, `hostile`;
-anything else is answered with Markdown.
+The last word of a message tells the fake model what to do: `slow`, `forever`, `queue`, `refuse`, `full`, `nobody`,
+`pinned`, `break`, `cut`, `think`, `hostile`; anything else is answered with Markdown.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ import uvicorn
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from batuta.catalog.records import ProviderState
 from batuta.chat import sse
 from batuta.clock import SystemClock
 from batuta.observe.events import CatalogChanged
 from batuta.web.routes import pages
 from tests.browser.payloads import PAYLOADS
-from tests.unit.web.pages_support import GB, FakeServices, every_state, one_device, view
+from tests.unit.web.pages_support import GB, FakeServices, every_state, external, one_device, server, view
 
 ANSWER = """A baton keeps an orchestra together by saying **when**, not *how*. Three things follow:
 
@@ -112,6 +113,21 @@ async def broken() -> AsyncIterator[bytes]:
     yield sse.encode(orjson.dumps({"error": {**error, "model": "devstral-small", "cause": "crash"}}))
 
 
+async def queued() -> AsyncIterator[bytes]:
+    """Wait for another model's answer to end; the notes say only that it waits."""
+    while True:
+        yield note(stage="queued", model="big-b")
+        await asyncio.sleep(0.2)
+
+
+async def cut() -> AsyncIterator[bytes]:
+    """Stop in the middle, and say so as a program would."""
+    yield delta(content="A baton")
+    said = "127.0.0.1:42705 broke its answer off."
+    error = {"message": said, "code": "stream_broken", "type": "x", "model": ANSWERING, "cause": "unknown"}
+    yield sse.encode(orjson.dumps({"error": error}))
+
+
 async def thinking() -> AsyncIterator[bytes]:
     """Think, then speak."""
     for piece in words_of("The user asks about batons. A short answer is best; three points, one table."):
@@ -124,7 +140,9 @@ async def thinking() -> AsyncIterator[bytes]:
 SCRIPTS: dict[str, Callable[[], AsyncIterator[bytes]]] = {
     "slow": slow,
     "forever": forever,
+    "queue": queued,
     "break": broken,
+    "cut": cut,
     "think": thinking,
     "hostile": lambda: write("\n\n".join(PAYLOADS), pause=0),
 }
@@ -137,6 +155,21 @@ REFUSAL = {
     "cause": "out_of_memory",
     "suggestion": ANSWERING,
 }
+FULL = {
+    "message": "127.0.0.1:41685 rejected the request (HTTP 400): request (8231 tokens) exceeds the available context "
+    "size (8192 tokens), try increasing it",
+    "code": "upstream_rejected",
+    "model": ANSWERING,
+}
+NOBODY = {"message": "no model can answer for 'auto'", "code": "model_not_found", "model": "auto"}
+PINNED = {
+    "message": "devstral-small cannot be loaded now",
+    "code": "no_fit",
+    "model": "devstral-small",
+    "cause": "out_of_memory",
+    "details": {"pinned_by": [ANSWERING]},
+}
+REFUSALS = {"refuse": (503, REFUSAL), "full": (400, FULL), "nobody": (404, NOBODY), "pinned": (503, PINNED)}
 
 
 class PageApp:
@@ -153,7 +186,7 @@ class PageApp:
         )
         self.app.add_api_route("/v1/chat/completions", self.chat, methods=["POST"])
         self.app.add_api_route("/manage/models/{model_id:path}/alternative", self.alternative, methods=["GET"])
-        self.app.add_api_route("/manage/{path:path}", self.manage, methods=["POST", "PATCH"])
+        self.app.add_api_route("/manage/{path:path}", self.manage, methods=["POST", "PATCH", "DELETE"])
         self.app.add_api_route("/scene/{name}", self.scene, methods=["POST"])
 
     async def chat(self, request: Request) -> Response:
@@ -161,8 +194,9 @@ class PageApp:
         body = await request.json()
         self.calls.append(("POST", "/v1/chat/completions", body))
         wish = body["messages"][-1]["content"].split()[-1].strip(".?!")
-        if wish == "refuse":
-            return JSONResponse({"error": REFUSAL}, status_code=503, headers={"retry-after": "30"})
+        if wish in REFUSALS:
+            status, error = REFUSALS[wish]
+            return JSONResponse({"error": error}, status_code=status, headers={"retry-after": "30"})
         headers = {"x-batuta-model": ANSWERING, "x-batuta-route": "auto: conversation -> brain"}
         stream = SCRIPTS[wish]() if wish in SCRIPTS else write(ANSWER)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers if wish != "slow" else {})
@@ -173,20 +207,23 @@ class PageApp:
 
     async def manage(self, request: Request, path: str) -> Response:
         """Note what was asked, and load at once what is to be loaded."""
-        self.calls.append((request.method, path, await request.json()))
+        self.calls.append((request.method, path, await request.json() if await request.body() else None))
         if path == "providers":
-            return JSONResponse({"id": "my-server", "is_online": True, "message": ""}, status_code=201)
+            is_online = "23999" not in self.calls[-1][2]["base_url"]
+            return JSONResponse(
+                {"id": self.calls[-1][2]["id"], "is_online": is_online, "message": "refused"}, status_code=201
+            )
         return JSONResponse({}, status_code=202)
 
     async def scene(self, name: str) -> Response:
-        """Change the made-up computer: empty | busy | first | progress."""
+        """Change the made-up computer: empty | busy | first | progress | ready | odd."""
         self.show(name)
         return Response(status_code=204)
 
     def show(self, name: str) -> None:
         """Set a scene and tell the pages."""
         services = self.services
-        services.catalog.found = []
+        services.catalog.found, services.catalog.servers = [], []
         if name == "empty":
             services.models, services.devices = [], []
             services.catalog.found = [
@@ -198,12 +235,39 @@ class PageApp:
             ]
         elif name == "progress":
             services.models[1]["progress"] = min(1.0, services.models[1]["progress"] + 0.2)
+        elif name == "ready":
+            services.models[1] |= {"state": "ready", "stage": None, "progress": None, "in_flight": 1}
+        elif name == "odd":
+            services.models, services.devices = odd_models(), one_device()
+            services.catalog.servers = odd_servers()
         else:
             services.models, services.devices = every_state(), one_device()
         for model in services.models:
             model["retry_at"] = services.clock.wall() + 30 if model["state"] == "failed" else None
         if self.loop is not None:  # the tests change scenes from their own thread
             self.loop.call_soon_threadsafe(services.bus.publish, CatalogChanged(changed=("all",)))
+
+
+def odd_models() -> list[dict[str, Any]]:
+    """Return two models of one name, a queue behind an answer, a pinned obstacle, a dead server and a deleted file."""
+    return [
+        view("UPPER", "ready", name="tiny", pinned=True),
+        view("lower", name="tiny"),
+        view("big-a", "draining", in_flight=1),
+        view("big-b", stage="queued", waiting=1, waits_for=["big-a"]),
+        view("huge", fits="never", pinned_by=["UPPER"]),
+        view("bad", "failed", cause="corrupt_file", error="the file ends after 1.2 of 4.3 GB"),
+        external("ollama/gemma", "ollama", cause="engine_offline", error="127.0.0.1:23100 refused the connection"),
+        view("deleted", is_present=False, cause="not_installed", error="its file is gone"),
+    ]
+
+
+def odd_servers() -> list[ProviderState]:
+    """Return a server with a wrong address and one that answers."""
+    return [
+        server("ollama", is_online=False, message="127.0.0.1:23100 refused the connection; is it running?"),
+        server("studio", source="builtin", is_online=True),
+    ]
 
 
 @contextmanager

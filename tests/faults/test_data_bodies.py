@@ -1,4 +1,4 @@
-"""Bodies made to hurt: too deep, too many fields, numbers that are none, lengths that lie. All routes, a real process."""
+"""Bodies made to hurt: too deep, too many fields, numbers that are none, lengths that lie. A real process."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,7 +34,7 @@ FEW = 64
 
 
 async def test_ten_thousand_who_wait_are_cheap_and_all_are_served() -> None:
-    """They wait for one load: some kilobytes each; half of them leave at once and cost nothing; one load serves the rest."""
+    """They wait for one load at some kilobytes each; half of them leave at no cost; one load serves the rest."""
     async with stage(limit=CROWD + 1) as it:
         loop = asyncio.get_running_loop()
 
@@ -140,10 +141,9 @@ def test_without_file_descriptors_it_refuses_and_recovers(data_dir: Path) -> Non
         parts = urlsplit(batuta.url)
         kept = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
         assert _health(kept) == "healthy"
-        crowd = []
+        crowd: list[socket.socket] = []
         try:
-            for _ in range(2 * FEW):
-                crowd.append(socket.create_connection((str(parts.hostname), parts.port), timeout=5))
+            crowd.extend(_connections(2 * FEW, str(parts.hostname), int(parts.port or 0)))
             assert _health(kept) == "healthy", "who is connected is served"
             until(lambda: psutil.Process(batuta.pid).num_fds() >= FEW - 2, what="it has no more")
             busy = _processor_s(batuta)
@@ -159,6 +159,11 @@ def test_without_file_descriptors_it_refuses_and_recovers(data_dir: Path) -> Non
         assert psutil.Process(batuta.pid).num_fds() < FEW
         log = (data_dir / "logs" / "gateway.log").read_bytes()
         assert len(log) < 256 * 1024, "a shortage is told, not screamed"
+
+
+def _connections(count: int, host: str, port: int) -> Iterator[socket.socket]:
+    for _ in range(count):
+        yield socket.create_connection((host, port), timeout=5)
 
 
 def _health(connection: http.client.HTTPConnection) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -88,7 +89,7 @@ def _on(folder: Path) -> list[str]:
 
 
 def test_told_to_end_it_brings_running_answers_to_an_end(data_dir: Path) -> None:
-    """SIGTERM with a stream running: nobody new gets in, the stream is drained or ended in its own words, exit code 0."""
+    """SIGTERM with a stream running: nobody new gets in, the stream ends whole or in words, exit code 0."""
     with installation(with_model(data_dir)) as batuta:
         until(lambda: batuta.chat("small").status == 200, what="the first answer")
         stream = batuta.stream("small", max_tokens=600)
@@ -106,7 +107,7 @@ def test_told_to_end_it_brings_running_answers_to_an_end(data_dir: Path) -> None
 
 def test_told_to_end_during_an_endless_answer_it_ends_it_in_words(data_dir: Path) -> None:
     """A stream that would take longer than the limit gets an error in the stream, not a cut; exit code 0."""
-    with installation(with_model(data_dir)) as batuta:
+    with installation(with_model(data_dir), "--set", "loader.heartbeat_s=60") as batuta:
         until(lambda: batuta.chat("small").status == 200, what="the first answer")
         stream = batuta.stream("small", max_tokens=7900)
         lines = stream.lines()
@@ -116,6 +117,7 @@ def test_told_to_end_during_an_endless_answer_it_ends_it_in_words(data_dir: Path
         os.kill(pid, signal.SIGSTOP)  # so that it does not get ready in time
         batuta.process.send_signal(signal.SIGTERM)
         rest = [line for line in lines if line]
+        os.kill(pid, signal.SIGCONT)
         assert '"error"' in rest[-1], rest[-3:]
         stream.close()
         assert batuta.process.wait(timeout=30) == 0
@@ -174,7 +176,7 @@ def test_a_second_gateway_on_the_port_of_the_first_names_it(data_dir: Path, tmp_
         assert first.ask("GET", "/health").status == 200
 
 
-STALE = {
+STALE: dict[str, str | dict[str, Any]] = {
     "a record of a number that another process has": {"pid": os.getpid(), "started": 1.0},
     "a record of a number nobody has": {"pid": 2**22 - 1, "started": 1.0},
     "a record from the future": {"pid": 1, "started": 4e9},

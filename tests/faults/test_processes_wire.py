@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_status_file_with_another_clock_makes_nobody_believe_it(data_dir: Path
 
 def random_frames() -> list[bytes]:
     """Return forty pieces of garbage, the same each time: random bytes, mutated frames, lengths that lie."""
-    dice = random.Random(11)
+    dice = random.Random(11)  # noqa: S311  # repeatable, not secret
     good = control.encode({"id": 1, "op": "hello", "protocol": 1, "role": "client"})
     frames = [dice.randbytes(dice.randrange(1, 2000)) for _ in range(10)]
     for _ in range(20):
@@ -129,7 +130,7 @@ async def _greeted(play: Stage) -> bool:
     return True
 
 
-ABSURD = (
+ABSURD: tuple[dict[str, Any], ...] = (
     {"op": "load", "model": "m", "path": "x", "timeout_s": float("nan")},
     {"op": "load", "model": "m", "path": "x", "context": 10**400},
     {"op": "load", "model": "m", "path": "\0"},
@@ -163,7 +164,7 @@ async def test_absurd_requests_are_answers_not_ends(data_dir: Path) -> None:
         assert "Traceback" not in (data_dir / "loader.log").read_text()
 
 
-async def _answer_to(number: int, reader: asyncio.StreamReader) -> dict[str, object]:
+async def _answer_to(number: int, reader: asyncio.StreamReader) -> dict[str, Any]:
     while True:
         message = await control.read_message(reader)
         assert message is not None, f"the connection ended at request {number}"

@@ -1,4 +1,4 @@
-"""Keys, where they must not be: a real gateway with keys in every place, searched from outside. And who may read what."""
+"""Keys, where they must not be: a real gateway with keys in every place, searched from outside."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_what_the_children_get_is_a_list_of_ours(batuta: Batuta) -> None:
 def test_no_file_descriptor_of_the_gateway_is_a_childs(batuta: Batuta) -> None:
     """Neither database nor log nor listening socket of the gateway is open in the loader or a model."""
     for process in processes(batuta)[1:]:
-        opened = {os.readlink(each) for each in Path(f"/proc/{process.pid}/fd").iterdir()}
+        opened = {str(each.readlink()) for each in Path(f"/proc/{process.pid}/fd").iterdir()}
         assert not {name for name in opened if name.endswith((".db", ".db-wal", "gateway.log", "gateway.lock"))}
 
 
@@ -204,7 +204,7 @@ def test_a_new_data_folder_is_the_owners_alone(data_dir: Path, command: str) -> 
             words, env=batuta.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as it:
             try:
-                until(lambda: (folder / "run" / "loader.sock").exists(), what="it runs")
+                until((folder / "run" / "loader.sock").exists, what="it runs")
                 for place in (real / "new", *(p for p in (real / "new").rglob("*") if p.is_dir())):
                     assert stat.S_IMODE(place.stat().st_mode) == 0o700, place
             finally:

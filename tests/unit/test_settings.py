@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batuta.errors import BadSettings
-from batuta.settings import Settings, known_names, load_settings, nearest_name, parse_size
+from batuta.settings import (
+    Settings,
+    known_names,
+    load_settings,
+    nearest_name,
+    parse_size,
+    salvage_settings,
+    unknown_variables,
+)
 
 
 def load(
@@ -63,9 +71,12 @@ def test_folders_are_absolute_and_lists_split(tmp_path: Path) -> None:
         ("[quue]\nlimit = 1", "did you mean queue?"),
         ("max_body = 1", "did you mean edge.max_body?"),
         ("zzz = 1", "zzz (from {path}): no such setting"),
-        ('port = "high"', "port (from {path}): Input should be a valid integer"),
+        ('port = "high"', "port (from {path}): a whole number is needed"),
         ('[memory]\nbudget = "lots"', "'lots' is not a size; write it like 16GB"),
         ("port = ", "not valid TOML"),
+        ("models_dirs = 5", "models_dirs (from {path}): a list is needed"),
+        ("queue = 5", "queue (from {path}): a group of settings is needed, not a value"),
+        ("port = 99999", "port (from {path}): it should be less than or equal to 65535"),
         ('[[providers]]\nid = "x"\nbase_ur = "http://x"', "did you mean providers.base_url?"),
     ],
 )
@@ -80,6 +91,66 @@ def test_a_value_in_the_place_of_a_group_is_explained(tmp_path: Path) -> None:
     """A group that is given as a value in one place and by member in another is a mistake, not a crash."""
     with pytest.raises(BadSettings, match="a group of settings"):
         load(tmp_path, "queue = 3", BATUTA_QUEUE__LIMIT="5")
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("# ol\u00e1\nport = 1".encode("latin-1"), "is not UTF-8 (byte 0xe1 in line 1)"),
+        ("port = 1".encode("utf-16"), "is not UTF-8 (it is UTF-16)"),
+    ],
+)
+def test_a_file_in_another_encoding_is_told(tmp_path: Path, raw: bytes, said: str) -> None:
+    """The message names the file, what it is, and the encoding to save it in."""
+    (tmp_path / "config.toml").write_bytes(raw)
+    with pytest.raises(BadSettings) as caught:
+        load_settings({}, {"BATUTA_CONFIG": str(tmp_path / "config.toml")})
+    assert said in str(caught.value)
+    assert "encoding UTF-8" in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """Editors on Windows write one, and lines that end in two characters."""
+    (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbfport = 7\r\nbrain = 'b'\r\n")
+    found, _ = load_settings({}, {"BATUTA_CONFIG": str(tmp_path / "config.toml")})
+    assert (found.port, found.brain) == (7, "b")
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ("prot = 9\nbrain = 'b'", "b"),
+        ("brain = 'b'\nqueue = 3\n[memory]\nbudget = 'lots'", "b"),
+        ("brain = 'b'\n[[providers]]\nid = 'X'", "b"),
+        ("brain = [1]", None),
+        ("brain = ", None),
+    ],
+)
+def test_what_is_wrong_can_be_left_out(tmp_path: Path, toml: str, expected: str | None) -> None:
+    """Whatever the mistake, the rest of the settings stands, and what is wrong is told."""
+    (tmp_path / "config.toml").write_text(toml, encoding="utf-8")
+    environ = {"BATUTA_CONFIG": str(tmp_path / "config.toml"), "BATUTA_PORT": "x", "BATUTA_QUEUE__LIMIT": "7"}
+    found, problem = salvage_settings({"data_dir": str(tmp_path)}, environ)
+    assert problem
+    assert (found.brain, found.data_dir, found.port) == (expected, tmp_path, 22888)
+
+
+def test_settings_without_mistakes_are_left_as_they_are(tmp_path: Path) -> None:
+    """There is nothing to tell then."""
+    found, problem = salvage_settings({"port": 5}, {"BATUTA_CONFIG": str(tmp_path / "none")})
+    assert (found.port, problem) == (5, None)
+
+
+def test_variables_that_set_nothing_are_found() -> None:
+    """A mistyped variable comes with the one that was probably meant; those with a meaning are not among them."""
+    environ = {
+        "BATUTA_PRT": "5",
+        "BATUTA_ZZZ": "",
+        "BATUTA_PORT": "5",
+        "BATUTA_CONFIG": "x",
+        "BATUTA_QUEUE__LIMIT": "1",
+    }
+    assert unknown_variables(environ) == [("BATUTA_PRT", "BATUTA_PORT"), ("BATUTA_ZZZ", None)]
 
 
 def test_mistakes_do_not_show_secrets(tmp_path: Path) -> None:

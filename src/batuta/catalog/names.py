@@ -40,11 +40,16 @@ def _only(specs: Iterable[ModelSpec]) -> ModelSpec | None:
     return first if others == [None] else None
 
 
-def not_found(name: str, specs: Iterable[str]) -> ModelNotFound:
-    """Return the error for a name that is nobody's, with the nearest ids."""
+def nearest(name: str, specs: Iterable[str]) -> list[str]:
+    """Return the ids that are most like a name, best first; at most three."""
+    return difflib.get_close_matches(printable(name[:LONGEST]), specs, n=3, cutoff=0.5)
+
+
+def not_found(name: str, specs: Iterable[str], *, listing: str = "GET /manage/models") -> ModelNotFound:
+    """Return the error for a name that is nobody's, with the nearest ids, or where all are listed."""
     shown = printable(name[:LONGEST])
-    near = difflib.get_close_matches(shown, specs, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "GET /manage/models lists what there is."
+    near = nearest(name, specs)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"{listing} lists what there is."
     return ModelNotFound(
         f"there is no model {shown!r} in the catalog; {hint}",
         model=shown,

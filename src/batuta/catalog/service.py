@@ -6,16 +6,17 @@ Reading is instant and never waits. Knows nothing of load states: a listener hea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
 from typing import TypedDict, Unpack
 
 from batuta import __version__
-from batuta.catalog import names
+from batuta.catalog import itself, names
+from batuta.catalog.configured import configured_providers, holders, named_files, taken, unmatched_wishes
 from batuta.catalog.discovery import Merge, merge
 from batuta.catalog.entities import ModelSpec, Provider, Role
-from batuta.catalog.files import SUFFIX, FileScanner, ReadFile, Roots
+from batuta.catalog.files import FileScanner, ReadFile, Roots
 from batuta.catalog.records import (
     LOCAL,
     Defaults,
@@ -29,10 +30,11 @@ from batuta.catalog.records import (
 from batuta.catalog.rows import Contents
 from batuta.catalog.store import NotSaved, Store
 from batuta.clock import Clock
-from batuta.errors import BadRequest, BadSettings, BatutaError
+from batuta.errors import BadRequest, BadSettings, BatutaError, Conflict
 from batuta.settings import Settings
 from batuta.tasks import Tasks
 
+log = logging.getLogger("batuta.catalog")
 LOOK_EVERY_S = 10.0  # a model copied into a folder appears while its owner still looks at the page
 FIRST_SAVE_S = 3.0  # loading SQLAlchemy would slow down the first seconds, when a model is being loaded
 ASK_FAR_EVERY_S = 600.0  # an API on the internet changes its list some times a year; asking costs its patience
@@ -51,8 +53,8 @@ class Change:
         added: models that were not in the catalog.
         changed: models of which something is different, or which are back.
         absent: models that are not seen any more; they keep their settings.
-        removed: ids of models whose provider a person deleted.
-        providers: ids of providers that came, went, or changed between online and offline.
+        removed: ids of models that a person forgot, or whose provider a person deleted.
+        providers: ids of providers that came, went, were replaced, or changed between online and offline.
     """
 
     added: tuple[ModelSpec, ...] = ()
@@ -111,12 +113,12 @@ class Catalog:
         self._scanner = FileScanner(
             settings.model_roots if roots is None else roots,
             read_file,
-            files=tuple(_named_files(self._wanted.values())),
+            files=tuple(named_files(self._wanted.values())),
             must_exist=bool(settings.models_dirs) and roots is None,
         )
         self._records: dict[str, ModelRecord] = {}
         self._specs: dict[str, ModelSpec] = {}
-        self._providers = _configured(settings)
+        self._providers = configured_providers(settings)
         self._asked_at: dict[str, float] = {}
         self._former: dict[str, Provider] = {}  # of the settings of an earlier start
         self._unsaved: set[str] = set()
@@ -129,6 +131,8 @@ class Catalog:
         self._saving = asyncio.Lock()
         self._looks = 0
         self._is_configuration_saved = False
+        self._own_address: itself.Address | None = None
+        self._unmatched: tuple[Problem, ...] = ()
         self.is_started = False
 
     # Life ---------------------------------------------------------------------------------------------------
@@ -167,6 +171,20 @@ class Catalog:
         await self._tasks.aclose()
         await self._save()
         await self._store.aclose()
+
+    def listens_at(self, host: str, port: int) -> None:
+        """Take note of where this gateway listens: it cannot be its own provider.
+
+        Raises:
+            BadSettings: a provider of the settings is at that address.
+        """
+        self._own_address = itself.Address(host, port)
+        for state in self._providers.values():
+            if self._is_itself(state.provider) and state.source != PERSON:
+                raise BadSettings(f"providers: {state.provider.id!r} is this Batuta itself ({state.provider.base_url})")
+
+    def _is_itself(self, provider: Provider) -> bool:
+        return self._own_address is not None and self._own_address.is_at(provider.base_url)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener(change)` after every change, at once. It must be quick and must not raise."""
@@ -210,7 +228,18 @@ class Catalog:
         ]
         reported = [problem for problems in self._report_problems.values() for problem in problems]
         unsaved = [Problem("settings", self._save_problem)] if self._save_problem else []
-        return (*self._store.problems, *unsaved, *self._file_problems, *reported, *offline)
+        return (*self._store.problems, *unsaved, *self._unmatched, *self._file_problems, *reported, *offline)
+
+    def is_offline(self, provider_id: str) -> bool:
+        """Say whether the provider could not be reached the last time it was asked."""
+        state = self._providers.get(provider_id)
+        return state is not None and state.is_online is False
+
+    def note_reached(self, provider_id: str, message: str = "") -> None:
+        """Take in what a request has found out: the provider answers, or cannot be reached, and why."""
+        state = self._providers.get(provider_id)
+        if state is not None and state.provider.kind != LOCAL.kind and (state.is_online is False) != bool(message):
+            self._set_online(provider_id, message)
 
     # A person's wishes --------------------------------------------------------------------------------------
 
@@ -239,12 +268,33 @@ class Catalog:
         return record
 
     def _check_roles(self, model_id: str, roles: frozenset[Role]) -> None:
-        for role, holder in self._holders().items():
+        for role, holder in holders(self._wanted, self._specs).items():
             if role in roles and holder != model_id:
                 raise BadRequest(
                     f"the {role} is {holder}, because the settings name it; change `{role}` there, or unset it",
                     model=model_id,
                 )
+
+    async def forget(self, model_id: str) -> None:
+        """Forget a model that is not there any more, and what was set about it.
+
+        Raises:
+            ModelNotFound: no such id.
+            Conflict: it is still there, and would be found again at once.
+            NotSaved: the database cannot be written; nothing was changed.
+        """
+        async with self._saving:
+            if self._record(model_id).is_present:
+                raise Conflict(
+                    f"{model_id} is still there; delete its file, or its provider, and then forget it. To have it "
+                    "unused, switch it off (PATCH enabled: false)",
+                    model=model_id,
+                )
+            await self._store.delete_model(model_id)
+            if (record := self._records.get(model_id)) is not None and not record.is_present:
+                del self._records[model_id]
+                self._unsaved.discard(model_id)
+        self._publish()
 
     def set_learned(self, model_id: str, *, memory_bytes: int = 0, load_seconds: float | None = None) -> None:
         """Take in what a load of this model showed; it is saved with the next look."""
@@ -259,17 +309,20 @@ class Catalog:
         self._publish()
 
     async def add_provider(self, provider: Provider) -> ProviderState:
-        """Add a provider and ask it what it has; return how it stands.
+        """Add a provider, or replace one that a person added, and ask it what it has; return how it stands.
 
         Raises:
-            BadRequest: the id is taken.
+            BadRequest: the id is one of the settings or Batuta's own, or the address is this very gateway's.
             NotSaved: the database cannot be written; nothing was changed.
         """
         async with self._saving:
-            if provider.id in self._providers:
-                raise BadRequest(f"there is a provider {provider.id!r} already; delete it first, or choose another id")
+            if (known := self._providers.get(provider.id)) is not None and known.source != PERSON:
+                raise taken(known)
+            if self._is_itself(provider):
+                raise BadRequest(f"{provider.base_url} is this Batuta itself; it cannot be its own provider")
             await self._store.save_providers([(provider, PERSON)])
             self._former.pop(provider.id, None)
+            self._report_problems.pop(provider.id, None)
             self._providers[provider.id] = ProviderState(provider, PERSON)
         self._publish(providers=(provider.id,))
         await self._ask(provider)
@@ -332,6 +385,7 @@ class Catalog:
             for state in self._providers.values():
                 if is_asked or self._is_due(state):
                     group.create_task(self._ask(state.provider))
+        self._judge_wishes()
 
     def _is_due(self, state: ProviderState) -> bool:
         asked = self._asked_at.get(state.provider.id)
@@ -348,17 +402,23 @@ class Catalog:
         if provider.kind == LOCAL.kind or not provider.enabled:
             return
         self._asked_at[provider.id] = self._clock.monotonic()
+        if self._is_itself(provider):
+            self._set_online(provider.id, f"{provider.base_url} is this Batuta itself; delete this provider")
+            return
         try:
             async with asyncio.timeout(ASK_WITHIN_S):
                 reported = await self._list_models(provider)
+            message = ""
         except TimeoutError:
-            self._set_online(provider.id, f"it did not list its models within {ASK_WITHIN_S:.0f} s")
+            reported, message = (), f"it did not list its models within {ASK_WITHIN_S:.0f} s"
         except BatutaError as error:
-            self._set_online(provider.id, error.message)
-        else:
-            self._set_online(provider.id, "")
-            if provider.id in self._providers:  # it may have been deleted while it was thinking
-                self._take_in(provider.id, reported)
+            reported, message = (), error.message
+        state = self._providers.get(provider.id)
+        if state is None or state.provider != provider:  # deleted or replaced while it was thinking
+            return
+        self._set_online(provider.id, message)
+        if not message:
+            self._take_in(provider.id, reported)
 
     def _set_online(self, provider_id: str, message: str) -> None:
         if (state := self._providers.get(provider_id)) is not None:
@@ -401,19 +461,19 @@ class Catalog:
 
     # From records to specs ----------------------------------------------------------------------------------
 
-    def _holders(self) -> dict[Role, str]:
-        """Return who holds the roles that the settings give, as far as those models are here."""
-        return {
-            role: spec.id
-            for role, name in self._wanted.items()
-            if name and (spec := names.find(name, self._specs)) is not None
-        }
+    def _judge_wishes(self) -> None:
+        """Find the brain and executor of the settings that are nobody's, and tell the log of new ones."""
+        unmatched = unmatched_wishes(self._wanted, self._specs)
+        for problem in unmatched:
+            if problem not in self._unmatched:
+                log.warning("%s: %s", *problem)
+        self._unmatched = unmatched
 
     def _publish(self, *, providers: tuple[str, ...] = ()) -> None:
         """Make the specs anew and tell what is different."""
         old = self._specs
         self._specs = {model_id: self._spec(record, record.choices.roles) for model_id, record in self._records.items()}
-        for role, holder in self._holders().items():
+        for role, holder in holders(self._wanted, self._specs).items():
             for model_id, spec in self._specs.items():
                 roles = spec.roles | {role} if model_id == holder else spec.roles - {role}
                 if roles != spec.roles:
@@ -437,29 +497,3 @@ class Catalog:
     def _tell(self, change: Change) -> None:
         for listener in self._listeners:
             listener(change)
-
-
-def _configured(settings: Settings) -> dict[str, ProviderState]:
-    """Return the providers that are there before the database is read. Raises BadSettings for an id used twice."""
-    states = {LOCAL.id: ProviderState(LOCAL, "builtin", is_online=True)}
-    for each in settings.providers:
-        if each.id in states:
-            raise BadSettings(f"providers: the id {each.id!r} is used twice, or is Batuta's own; choose another one")
-        provider = Provider(
-            each.id,
-            "openai_compat",
-            name=each.name or each.id,
-            base_url=each.base_url,
-            key_ref=f"env:{each.key_env}" if each.key_env else None,
-            is_local=each.is_local,
-            max_in_flight=each.max_in_flight,
-        )
-        states[each.id] = ProviderState(provider, "settings")
-    return states
-
-
-def _named_files(names: Iterable[str | None]) -> Iterable[Path]:
-    """Yield the model files that a person named by path; they need not lie in a models folder."""
-    for name in names:
-        if name and name.lower().endswith(SUFFIX) and PurePath(name).name != name:
-            yield Path(name).expanduser().absolute()

@@ -131,6 +131,11 @@ async def upsert(connection: AsyncConnection, table: Table, rows: list[dict[str,
     await connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=new), rows)
 
 
+async def delete_model(connection: AsyncConnection, model_id: str) -> None:
+    """Delete a model; fine if it was never written."""
+    await connection.execute(delete(models).where(models.c.id == model_id))
+
+
 async def delete_provider(connection: AsyncConnection, provider_id: str) -> None:
     """Delete a provider; its models go with it."""
     await connection.execute(delete(providers).where(providers.c.id == provider_id))

@@ -199,6 +199,13 @@ class Store:
 
         await self._do(lambda connection: sql.delete_provider(connection, provider_id))
 
+    async def delete_model(self, model_id: str) -> None:
+        """Delete a model with what was set about it; fine if it was never saved. Raises NotSaved."""
+        await self._be_ready()
+        from batuta.catalog import sql
+
+        await self._do(lambda connection: sql.delete_model(connection, model_id))
+
     async def save_meta(self, key: str, value: str) -> None:
         """Remember a fact about the catalog itself. Raises NotSaved."""
         await self._be_ready()
@@ -207,7 +214,7 @@ class Store:
         await self._do(lambda connection: sql.upsert(connection, sql.meta, [{"key": key, "value": value}]))
 
     async def _be_ready(self) -> None:
-        """Have SQLAlchemy loaded, in a thread: on the loop's, it would stop everything for a second. Raises NotSaved."""
+        """Have SQLAlchemy loaded, in a thread: on the loop's, all would stop for a second. Raises NotSaved."""
         if self._locked:
             raise NotSaved(f"the change was not saved: {self._locked}")
         await self._connect()

@@ -12,15 +12,18 @@ from batuta.cli.client import GatewayClient, connect
 from batuta.cli.door import door
 from batuta.cli.escapes import one_line
 from batuta.cli.loading import Loading
-from batuta.cli.options import AsJson, DataDir, Url, settings_for
+from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.run import answer_json
 from batuta.cli.talk import Piece, Turn
 from batuta.cli.terminal import is_terminal, print_json_line, warn
 from batuta.cli.views import listed
+from batuta.cli.words import check, in_our_words
 from batuta.errors import BatutaError
 
 app = typer.Typer(add_completion=False)
-Model = Annotated[str, typer.Argument(help="Id of the model, or auto, brain, executor.", show_default=False)]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Id of the model, or auto, brain, executor.", show_default=False)
+]
 HELP = """\
 /model NAME   talk to another model (without NAME: say which one it is)
 /models       list the models
@@ -48,7 +51,9 @@ class Session:
                 self.messages.clear()
                 warn("Forgotten.")
             case "model":
-                self.model = rest.strip() or self.model
+                wanted = rest.strip() or self.model
+                check(self.client, wanted)
+                self.model = wanted
                 warn(f"Talking to {one_line(self.model)}.")
             case "models":
                 for model in listed(self.client.get("/manage/models"), "models"):
@@ -61,7 +66,7 @@ class Session:
         """Say `text` and show the answer. A turn that failed leaves no trace in the conversation."""
         turn = Turn(self.client, self.model, [*self.messages, {"role": "user", "content": text}])
         try:
-            with Loading(self.client, self.model) as loading:
+            with in_our_words(self.client, self.model), Loading(self.client, self.model) as loading:
                 self._show(turn, loading)
         except KeyboardInterrupt:
             warn("\n(stopped)")
@@ -119,7 +124,8 @@ def chat(model: Model = "auto", *, data_dir: DataDir = None, url: Url = None, as
     With --json, each answer is one JSON object on a line.
     """
     with door(as_json=as_json):
-        session = Session(connect(settings_for(data_dir), url), model, as_json)
+        session = Session(connect(salvaged(data_dir), url), model, as_json)
+        check(session.client, model)
         if is_terminal(sys.stdin):
             import readline  # noqa: F401  # gives input() its history and its editing keys
 

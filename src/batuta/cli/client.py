@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ANSWER_S = 30.0  # seconds for a management call; the longest re-verifies every model
 STREAM_S = 240.0  # seconds of silence in a stream; above the 180 s that a request may wait for its model
 _CHUNK = 16 * 1024
+_LISTING = re.compile(r"GET /(?:v1|manage)/models lists(?: what there is| them)?")  # how programs list models
 
 
 class Refused(BatutaError):
@@ -59,6 +61,10 @@ class GatewayClient:
         """Return the JSON answer to POST `path`, waiting up to `timeout_s` for it. Raises NoGateway and Refused."""
         return self._call("POST", path, body or {}, timeout_s=timeout_s)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the JSON answer to PATCH `path`. Raises NoGateway and Refused."""
+        return self._call("PATCH", path, body, timeout_s=ANSWER_S)
+
     def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[Any]:
         """Yield the JSON data of each event that answers POST `path`, until `[DONE]` or the end.
 
@@ -92,10 +98,19 @@ class GatewayClient:
                 connection.request(method, path, None if body is None else json.dumps(body), self._headers())
                 with connection.getresponse() as answer:
                     if answer.status >= 400:
-                        raise refusal(answer.status, answer.read(64 * 1024))
+                        raise self._refusal(answer.status, answer.read(64 * 1024))
                     yield answer
             except (OSError, http.client.HTTPException) as error:
                 raise _unreachable(self.url, error) from None
+
+    def _refusal(self, status: int, raw: bytes) -> Refused:
+        """Return the gateway's error; one about the key says how the command line is given one."""
+        error = refusal(status, raw)
+        if status != http.client.UNAUTHORIZED:
+            return error
+        what = f"the gateway at {self.url} " + ("refuses the key it was sent" if self._key else "wants a key")
+        how = "set BATUTA_API_KEY to one of its keys, or auth.api_key in the settings file"
+        return Refused(f"{what}; {how}", status=status, code=str(error.details["code"]))
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
@@ -104,9 +119,9 @@ class GatewayClient:
         return headers
 
 
-def model_path(model_id: str, action: str) -> str:
-    """Return the management path of a model: `/manage/models/{id}/{action}`."""
-    return f"/manage/models/{quote(model_id, safe='/')}/{action}"
+def model_path(model_id: str, action: str = "") -> str:
+    """Return the management path of a model: `/manage/models/{id}`, or `/manage/models/{id}/{action}`."""
+    return f"/manage/models/{quote(model_id, safe='/')}{f'/{action}' if action else ''}"
 
 
 def refusal(status: int, raw: bytes) -> Refused:
@@ -126,7 +141,7 @@ def refusal(status: int, raw: bytes) -> Refused:
 def _refused(error: Mapping[str, Any], status: int) -> Refused:
     suggestion = error.get("suggestion")
     return Refused(
-        str(error["message"]),
+        _LISTING.sub("`batuta models` lists what there is", str(error["message"])),
         status=status,
         code=str(error.get("code") or ""),
         suggestion=suggestion if isinstance(suggestion, str) else None,
@@ -169,12 +184,7 @@ def connect(settings: Settings, url: str | None = None) -> GatewayClient:
         raise NoGateway(_absent(settings.data_dir, "no gateway is running"))
     if not is_alive(record):
         raise NoGateway(_absent(settings.data_dir, f"the last gateway (pid {record.pid}) is gone"))
-    return GatewayClient(_dialable(record.url), record.token or key)
-
-
-def _dialable(url: str) -> str:
-    """Return the address to call a gateway that listens on all addresses of this machine."""
-    return url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
+    return GatewayClient(record.url, record.token or key)
 
 
 def _absent(data_dir: Path, what: str) -> str:

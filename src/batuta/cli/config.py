@@ -13,10 +13,12 @@ from batuta.cli.door import door
 from batuta.cli.options import AsJson, DataDir
 from batuta.cli.terminal import print_json, print_table
 
-app = typer.Typer(add_completion=False, help="Show the settings and where each comes from.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Show the settings; with --origin, where each comes from.", no_args_is_help=True
+)
 MASK = "****"
 SECRETS = frozenset({"auth.api_key", "auth.inference_keys"})
-Origin = Annotated[bool, typer.Option("--origin", help="Tell where each value comes from.")]
+Origin = Annotated[bool, typer.Option("--origin", metavar="", help="Tell where each value comes from.")]
 
 
 @app.command()

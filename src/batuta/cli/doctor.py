@@ -11,7 +11,7 @@ import typer
 
 from batuta.cli.door import FAILED, door
 from batuta.cli.escapes import one_line
-from batuta.cli.options import AsJson, DataDir, settings_for
+from batuta.cli.options import AsJson, DataDir, place
 from batuta.cli.terminal import is_terminal, print_json
 
 if TYPE_CHECKING:
@@ -29,8 +29,10 @@ def doctor(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     The exit code is 1 when something is broken. Keys are told by name only.
     """
     with door(as_json=as_json):
-        settings = settings_for(data_dir)
-        findings = examine(settings, os.environ)
+        from batuta.settings import salvage_settings
+
+        settings, problem = salvage_settings(place(data_dir))
+        findings = examine(settings, os.environ, problem)
         steps = next_steps(findings, settings)
         is_broken = any(finding.health == "broken" for finding in findings)
         if as_json:
@@ -41,20 +43,23 @@ def doctor(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
             raise typer.Exit(FAILED)
 
 
-def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
-    """Run every check."""
+def examine(settings: Settings, environ: Mapping[str, str], problem: str | None = None) -> list[Finding]:
+    """Run every check. `problem`: what is wrong with the settings, which then are those without it."""
     # Imported here: the loader's and the probes' modules take longer than all the rest of the command line.
-    from batuta.cli.checks import engines, files, installation, machine
+    from batuta.cli.checks import engines, files, gateway, installation, machine, servers
 
+    asked = gateway.client(settings)
     checks: Sequence[Callable[[], Iterable[Finding]]] = (
         machine.versions,
-        lambda: installation.settings_file(environ),
+        lambda: installation.settings_file(environ, problem),
         lambda: installation.data_folder(settings),
         lambda: installation.database(settings),
         lambda: installation.gateway(settings),
         machine.memory,
         lambda: engines.engines(settings),
+        lambda: gateway.servers(asked) if asked else servers.servers(settings),
         lambda: files.own_folders(settings),
+        lambda: gateway.problems(asked) if asked else files.named_models(settings),
         lambda: files.other_folders(settings, environ),
         lambda: engines.keys(environ, settings),
         machine.isolation,

@@ -48,7 +48,7 @@ def exit_code(error: BatutaError) -> int:
 def message(error: BatutaError) -> str:
     """Return the error for a terminal: what happened, then what can be done."""
     text = error.message
-    if error.suggestion:
+    if error.suggestion and error.suggestion not in text:
         what = "try the model" if isinstance(error, CallerError) or error.model else "try"
         text = f"{text}\n{what} {error.suggestion}"
     return strip_escapes(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from batuta.cli.door import FAILED, door
-from batuta.cli.options import AsJson, DataDir, settings_for
+from batuta.cli.options import AsJson, DataDir, salvaged
 from batuta.cli.record import GatewayRecord, is_running, process_of, read_record
 from batuta.cli.terminal import print_json, warn
 from batuta.errors import LoaderDown
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from batuta.settings import Settings
 
 app = typer.Typer(add_completion=False)
-Timeout = Annotated[float, typer.Option(help="Seconds to let the gateway finish what it is answering.", min=0)]
+Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Seconds to let the gateway finish what it is answering.", min=0)
+]
 KeepLoader = Annotated[
-    bool, typer.Option("--keep-loader", help="Stop the gateway only; the loader keeps its grace time.")
+    bool, typer.Option("--keep-loader", metavar="", help="Stop the gateway only; the loader keeps its grace time.")
 ]
 DRAIN_S = 40.0  # the gateway drains for at most 30
 _LOOK_EVERY_S = 0.05
@@ -42,7 +44,7 @@ def down(
 ) -> None:
     """Stop the gateway, after the requests it is answering, and then the loader."""
     with door(as_json=as_json):
-        settings = settings_for(data_dir)
+        settings = salvaged(data_dir)
         gateway = end_gateway(settings, timeout)
         loader, problem = (None, "") if keep_loader or (gateway and not gateway.is_gone) else _end_loader(settings)
         if as_json:

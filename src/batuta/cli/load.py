@@ -11,13 +11,16 @@ from batuta.cli.client import GatewayClient, connect, model_path
 from batuta.cli.door import door
 from batuta.cli.escapes import one_line
 from batuta.cli.loading import Loading
-from batuta.cli.options import AsJson, DataDir, Url, settings_for
+from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.terminal import duration, print_json
+from batuta.cli.words import in_our_words
 
 app = typer.Typer(add_completion=False)
-Model = Annotated[str, typer.Argument(help="Id of the model, as `batuta models` lists it.", show_default=False)]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Return at once; the load goes on.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for it.", min=1, max=3600)]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Id of the model, as `batuta models` lists it.", show_default=False)
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", metavar="", help="Return at once; the load goes on.")]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Seconds to wait for it.", min=1, max=3600)]
 
 
 @app.command()
@@ -32,11 +35,12 @@ def load(
 ) -> None:
     """Load a model into memory and wait until it can answer. What has to leave for it leaves when it is idle."""
     with door(as_json=as_json):
-        client = connect(settings_for(data_dir), url)
+        client = connect(salvaged(data_dir), url)
         began = time.monotonic()
-        answer = client.post(model_path(model, "load"))
-        if not no_wait:
-            answer = _wait(client, model, timeout)
+        with in_our_words(client, model):
+            answer = client.post(model_path(model, "load"))
+            if not no_wait:
+                answer = _wait(client, model, timeout)
         if as_json:
             print_json(answer)
         elif no_wait:

@@ -16,12 +16,16 @@ import typer
 from batuta.cli.door import door
 from batuta.cli.options import AsJson, DataDir, settings_for
 from batuta.cli.start import Grace, ModelsDir, folders
+from batuta.errors import AlreadyRunning
+from batuta.loader.lock import holder
 
 if TYPE_CHECKING:
     from batuta.settings import Settings
 
 app = typer.Typer(add_completion=False)
-Model = Annotated[Path | None, typer.Option("--model", help="Model file to load at once.", show_default=False)]
+Model = Annotated[
+    Path | None, typer.Option("--model", metavar="FILE", help="Model file to load at once.", show_default=False)
+]
 
 
 @app.command()
@@ -40,6 +44,9 @@ def loader(
     with door(as_json=as_json):
         said = {"models_dirs": folders(models_dir), "loader.grace_s": grace}
         settings = settings_for(data_dir, {name: value for name, value in said.items() if value is not None})
+        if (pid := holder(settings.run_dir)) is not None:
+            text = f"another loader (pid {pid}) holds {settings.data_dir}: use that one, or stop it with: batuta down"
+            raise AlreadyRunning(text)
         become([sys.executable, "-m", "batuta.loader", *arguments(settings, model)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -20,10 +21,12 @@ COMMANDS: dict[str, str] = {
     "models": "List all models: state, size, whether they fit, where they are.",
     "load": "Load a model into memory.",
     "unload": "Take a model out of memory.",
+    "pin": "Keep a model in memory, whatever else wants the room.",
+    "unpin": "Let a model leave memory again when room is needed.",
     "run": "Ask a model one thing.",
     "chat": "Talk to a model.",
     "doctor": "Examine this machine and this installation.",
-    "config": "Show the settings and where each comes from.",
+    "config": "Show the settings; with --origin, where each comes from.",
 }
 """Name -> the line of `batuta --help`. The command is `app` in the file `batuta/cli/NAME.py`."""
 
@@ -50,7 +53,21 @@ def load_command(name: str) -> Any:
     """Import the file of command `name` and return the command."""
     command = typer.main.get_command(import_module(f"batuta.cli.{name}").app)
     command.name = name
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.get_help_option = _without_type(each.get_help_option)
     return command
+
+
+def _without_type(find: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Have `--help` shown as the switch it is, like the others."""
+
+    def found(ctx: Any) -> Any:
+        option = find(ctx)
+        if option is not None:
+            option.metavar = ""
+        return option
+
+    return found
 
 
 def _version(asked: bool) -> None:

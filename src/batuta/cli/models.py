@@ -8,26 +8,26 @@ import typer
 
 from batuta.cli.client import connect
 from batuta.cli.door import door
-from batuta.cli.options import AsJson, DataDir, Url, settings_for
+from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.terminal import print_json, print_table
 from batuta.cli.views import listed, models_row
 
 app = typer.Typer(add_completion=False)
 _COLUMNS = ["MODEL", "STATE", "SIZE", "FITS", "SOURCE", "NOTES", "PROBLEM"]
-Refresh = Annotated[bool, typer.Option("--refresh", help="Ask every engine and disk again first.")]
+Refresh = Annotated[bool, typer.Option("--refresh", metavar="", help="Ask every engine and disk again first.")]
 
 
 @app.command()
 def models(*, refresh: Refresh = False, data_dir: DataDir = None, url: Url = None, as_json: AsJson = False) -> None:
     """List all models: state, size, whether they fit in memory, and who serves them."""
     with door(as_json=as_json):
-        client = connect(settings_for(data_dir), url)
+        client = connect(salvaged(data_dir), url)
         found = listed(client.get(f"/manage/models{'?refresh=1' if refresh else ''}"), "models")
         if as_json:
             print_json(found)
-        else:
-            empty = "No model was found. `batuta doctor` tells where Batuta looks."
-            print_table(*_without_empty(_COLUMNS, [models_row(model) for model in found]), empty=empty)
+            return
+        empty = "No model was found. `batuta doctor` tells where Batuta looks."
+        print_table(*_without_empty(_COLUMNS, [models_row(model) for model in found]), empty=empty)
 
 
 def _without_empty(columns: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

@@ -6,7 +6,7 @@ import typer
 
 from batuta.cli.client import connect
 from batuta.cli.door import door
-from batuta.cli.options import AsJson, DataDir, Url, settings_for
+from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.terminal import print_json, print_table
 from batuta.cli.views import listed, ps_row, resident
 
@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False)
 def ps(*, data_dir: DataDir = None, url: Url = None, as_json: AsJson = False) -> None:
     """List the models in memory: what each takes, who uses it, how long it stays."""
     with door(as_json=as_json):
-        models = resident(listed(connect(settings_for(data_dir), url).get("/manage/models"), "models"))
+        models = resident(listed(connect(salvaged(data_dir), url).get("/manage/models"), "models"))
         if as_json:
             print_json(models)
         else:

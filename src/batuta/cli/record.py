@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batuta.installation import usable_url
 from batuta.vault.secret import Secret
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _CLOCK_SLACK = 2.0  # seconds: process start times are counted in ticks from a b
 
 @dataclass(frozen=True, slots=True)
 class GatewayRecord:
-    """What a gateway writes about itself. `started`: wall seconds; `token`: opens its management API."""
+    """What a gateway writes about itself. `started`: wall seconds; `url`: one to open here; `token`: opens its API."""
 
     pid: int
     started: float
@@ -34,7 +35,7 @@ def read_record(run_dir: Path) -> GatewayRecord | None:
         return GatewayRecord(
             pid=int(raw["pid"]),
             started=float(raw["started"]),
-            url=str(raw["url"]),
+            url=usable_url(str(raw["url"])),
             token=Secret(str(token)) if token else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -10,16 +10,25 @@ import typer
 from batuta.cli.client import connect
 from batuta.cli.door import FAILED, door
 from batuta.cli.loading import Loading
-from batuta.cli.options import AsJson, DataDir, Url, settings_for
+from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.talk import Turn
 from batuta.cli.terminal import print_json, warn
+from batuta.cli.words import in_our_words
 from batuta.errors import BadSettings
 
 app = typer.Typer(add_completion=False)
-Model = Annotated[str, typer.Argument(help="Id of the model, or auto, brain, executor.", show_default=False)]
-Prompt = Annotated[list[str], typer.Argument(help="What to say to it; - reads standard input.", show_default=False)]
-System = Annotated[str | None, typer.Option(help="Instructions that come before the prompt.", show_default=False)]
-MaxTokens = Annotated[int | None, typer.Option(help="Longest answer, in tokens.", min=1, show_default=False)]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Id of the model, or auto, brain, executor.", show_default=False)
+]
+Prompt = Annotated[
+    list[str], typer.Argument(metavar="TEXT", help="What to say to it; - reads standard input.", show_default=False)
+]
+System = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Instructions that come before the prompt.", show_default=False)
+]
+MaxTokens = Annotated[
+    int | None, typer.Option(metavar="TOKENS", help="Longest answer, in tokens.", min=1, show_default=False)
+]
 
 
 @app.command()
@@ -37,10 +46,12 @@ def run(
     with door(as_json=as_json):
         text = prompt_text(prompt)
         messages = [{"role": "system", "content": system}] if system else []
-        client = connect(settings_for(data_dir), url)
-        options = {} if max_tokens is None else {"max_tokens": max_tokens}
+        client = connect(salvaged(data_dir), url)
+        options: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
+        if as_json:
+            options["stream_options"] = {"include_usage": True}
         turn = Turn(client, model, [*messages, {"role": "user", "content": text}], options)
-        with Loading(client, model) as loading:
+        with in_our_words(client, model), Loading(client, model) as loading:
             _print_answer(turn, loading, is_silent=as_json)
         if as_json:
             print_json(answer_json(turn))

@@ -19,34 +19,54 @@ from batuta.cli.ports import holder_of
 from batuta.cli.record import is_alive, read_record
 from batuta.cli.start_view import choose_view
 from batuta.cli.terminal import is_terminal, warn
+from batuta.cli.wanted import Wanted
 from batuta.errors import AddressInUse, AlreadyRunning, BadSettings
 
 if TYPE_CHECKING:
     from batuta.settings import Settings
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).", show_default=False)]
+Host = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Address to listen on (127.0.0.1).", show_default=False)
+]
 Port = Annotated[
     int | None,
-    typer.Option(help="Port to listen on (22888); 0 picks a free one and prints it.", show_default=False),
+    typer.Option(
+        metavar="PORT", help="Port to listen on (22888); 0 picks a free one and prints it.", show_default=False
+    ),
 ]
 ModelsDir = Annotated[
     list[Path] | None,
-    typer.Option("--models-dir", help="Folder of model files; may be given several times.", show_default=False),
+    typer.Option(
+        "--models-dir", metavar="FOLDER", help="Folder of model files; may be given several times.", show_default=False
+    ),
 ]
 MemoryBudget = Annotated[
     str | None,
-    typer.Option(help="Memory that local models may take together, like 16GB.", show_default=False),
+    typer.Option(metavar="SIZE", help="Memory that local models may take together, like 16GB.", show_default=False),
 ]
-Brain = Annotated[str | None, typer.Option(help="Default model: an id or a file.", show_default=False)]
-Executor = Annotated[str | None, typer.Option(help="Model for code and execution.", show_default=False)]
-NoStarter = Annotated[bool, typer.Option("--no-starter", help="Leave the bundled starter model out.")]
-NoDiscover = Annotated[bool, typer.Option("--no-discover", help="Look for no other engines on this machine.")]
-NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Open no browser.")]
-Ordered = Annotated[bool, typer.Option("--ordered", help="Open the port only when the default model is ready.")]
-Insecure = Annotated[bool, typer.Option("--insecure", help="Allow to listen beyond this machine without a key.")]
+Brain = Annotated[str | None, typer.Option(metavar="MODEL", help="Default model: an id or a file.", show_default=False)]
+Executor = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="Model for code and execution.", show_default=False)
+]
+NoStarter = Annotated[bool, typer.Option("--no-starter", metavar="", help="Leave the bundled starter model out.")]
+NoDiscover = Annotated[
+    bool, typer.Option("--no-discover", metavar="", help="Look for no other engines on this machine.")
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", metavar="", help="Open no browser.")]
+Ordered = Annotated[
+    bool, typer.Option("--ordered", metavar="", help="Open the port only when the default model is ready.")
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", metavar="", help="Allow to listen beyond this machine without a key.")
+]
 Grace = Annotated[
     float | None,
-    typer.Option(help="Seconds the loader keeps models warm without a gateway (60).", min=0, show_default=False),
+    typer.Option(
+        metavar="SECONDS",
+        help="Seconds the loader keeps models warm without a gateway (60).",
+        min=0,
+        show_default=False,
+    ),
 ]
 Setting = Annotated[
     list[str] | None,
@@ -132,7 +152,12 @@ def start(settings: Settings, *, as_json: bool, keep_loader: bool, opens_browser
     has_log = keep_loader and not as_json and is_terminal(sys.stderr)
     configure(settings, to_terminal=has_log)
     is_shown = opens_browser and settings.browser and not as_json and has_display(os.environ) and is_terminal()
-    view = choose_view(as_json=as_json, has_log=has_log, on_listening=open_browser if is_shown else lambda _url: None)
+    view = choose_view(
+        as_json=as_json,
+        has_log=has_log,
+        on_listening=open_browser if is_shown else lambda _url: None,
+        wanted=Wanted.of(settings),
+    )
     try:
         with _term_as_interrupt(), view:
             code = run(settings, listener=view, keep_loader=keep_loader)

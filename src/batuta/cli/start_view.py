@@ -15,8 +15,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from batuta.cli.escapes import one_line
-from batuta.cli.terminal import console, duration, is_terminal, print_json_line
-from batuta.observe.events import Fact, Listening, LoaderChanged, LoadProgressed, ModelStateChanged, Started, Starting
+from batuta.cli.terminal import console, duration, is_terminal, print_json_line, warn
+from batuta.cli.wanted import Wanted
+from batuta.installation import usable_url
+from batuta.observe.events import (
+    CatalogChanged,
+    Fact,
+    Listening,
+    LoaderChanged,
+    LoadProgressed,
+    ModelStateChanged,
+    Started,
+    Starting,
+)
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -40,6 +51,8 @@ class Row:
 class StartState:
     """What has been told of the start so far, in the order it was first told."""
 
+    wanted: Wanted = field(default_factory=Wanted)
+    models: set[str] = field(default_factory=set)
     rows: dict[str, Row] = field(default_factory=dict)
     url: str | None = None
     is_started: bool = False
@@ -50,6 +63,9 @@ class StartState:
         if isinstance(fact, Started):
             self.is_started = True
             self._finish_steps()
+            if problem := self.wanted.problem(self.models):
+                self.rows["brain"] = Row("models", problem, None, "!")
+                return "brain"
             return None
         key, row = self._row(fact)
         if row is not None:
@@ -75,9 +91,14 @@ class StartState:
                 key = f"model {fact.model}"
                 # A model that nobody asked for yet (discovered, switched off) is not part of the start.
                 return key, _state_row(fact) if key in self.rows or fact.new == "failed" else None
+            case CatalogChanged():
+                self.models |= {*fact.added, *fact.changed}
+                self.models -= {*fact.absent}
+                return "", None
             case Listening():
-                self.url = fact.url
-                return "gateway", Row("gateway", f"listening after {duration(fact.seconds)}", 1.0, "+")
+                self.url = usable_url(fact.url)
+                where = "" if self.url == fact.url else " on all addresses of this machine"
+                return "gateway", Row("gateway", f"listening{where} after {duration(fact.seconds)}", 1.0, "+")
             case _:
                 return "", None
 
@@ -97,7 +118,8 @@ class StartState:
         """Mark the steps before as done; loader and models have facts of their own for that."""
         for key, row in self.rows.items():
             if row.mark == " " and key != "loader" and not key.startswith("model "):
-                self.rows[key] = replace(row, mark="+")
+                text = self.wanted.found(len(self.models)) if key == "catalog" else row.text
+                self.rows[key] = replace(row, text=text, mark="+")
 
 
 def _loader_row(fact: LoaderChanged) -> Row:
@@ -150,9 +172,9 @@ class View(Protocol):
 class _Silencing(ABC):
     """What the views share: a listener that a closed pipe cannot hurt, and that ends with the start."""
 
-    def __init__(self, on_listening: Callable[[str], None]) -> None:
+    def __init__(self, on_listening: Callable[[str], None], wanted: Wanted | None = None) -> None:
         self._on_listening = on_listening
-        self._state = StartState()
+        self._state = StartState(wanted or Wanted())
         self._is_over = False
 
     def __enter__(self) -> Self:
@@ -165,6 +187,8 @@ class _Silencing(ABC):
         if self._is_over:
             return
         key = self._state.apply(fact)
+        if isinstance(fact, Listening):
+            fact = replace(fact, url=usable_url(fact.url))
         with suppress(OSError, ValueError):  # the reader is gone; the gateway goes on
             self._show(fact, key)
         if isinstance(fact, Listening):
@@ -182,12 +206,13 @@ class JsonView(_Silencing):
 
     _KINDS = (Starting, LoaderChanged, LoadProgressed, ModelStateChanged, Listening, Started)
 
-    def __init__(self, on_listening: Callable[[str], None]) -> None:
-        super().__init__(on_listening)
+    def __init__(self, on_listening: Callable[[str], None], wanted: Wanted | None = None) -> None:
+        super().__init__(on_listening, wanted)
         self._told: set[tuple[str, str, int]] = set()
 
     def _show(self, fact: Fact, key: str | None) -> None:
-        del key
+        if key == "brain":
+            warn(f"batuta: {self._state.rows[key].text}")
         if isinstance(fact, LoadProgressed):
             step = (fact.model, fact.stage, -1 if fact.fraction is None else int(fact.fraction * 100))
             if step in self._told:
@@ -200,15 +225,18 @@ class JsonView(_Silencing):
 class PlainView(_Silencing):
     """A line for each step and each quarter of a load; the last one is the line scripts wait for."""
 
-    def __init__(self, on_listening: Callable[[str], None]) -> None:
-        super().__init__(on_listening)
+    def __init__(self, on_listening: Callable[[str], None], wanted: Wanted | None = None) -> None:
+        super().__init__(on_listening, wanted)
         self._told: dict[str, tuple[str, int]] = {}
+        self._has_last_line = False
 
     def _show(self, fact: Fact, key: str | None) -> None:
-        if isinstance(fact, Listening):
-            self._is_over = True
+        if key == "brain":
+            warn(f"batuta: {self._state.rows[key].text}")  # stdout may have ended with the promised line already
+        elif isinstance(fact, Listening):
+            self._has_last_line = True
             print(last_line(fact.url), flush=True)
-        elif key:
+        elif key and not self._has_last_line:
             row = self._state.rows[key]
             if self._is_news(key, row):
                 print(f"{row.label}: {row.text}", flush=True)
@@ -224,8 +252,8 @@ class PlainView(_Silencing):
 class LiveView(_Silencing):
     """Bars that move. They go on below an open port until the models that are being loaded are there."""
 
-    def __init__(self, on_listening: Callable[[str], None]) -> None:
-        super().__init__(on_listening)
+    def __init__(self, on_listening: Callable[[str], None], wanted: Wanted | None = None) -> None:
+        super().__init__(on_listening, wanted)
         self._live: Live | None = None
         self._has_line = True  # the picture ends with the promised line, until it is printed below
 
@@ -282,8 +310,11 @@ def _table(rows: list[Row]) -> Any:
     return table
 
 
-def choose_view(*, as_json: bool, has_log: bool, on_listening: Callable[[str], None]) -> View:
+def choose_view(
+    *, as_json: bool, has_log: bool, on_listening: Callable[[str], None], wanted: Wanted | None = None
+) -> View:
     """Return the view that suits stdout. `has_log`: the log is written to the same terminal, where bars would tear."""
     if as_json:
-        return JsonView(on_listening)
-    return LiveView(on_listening) if is_terminal(sys.stdout) and not has_log else PlainView(on_listening)
+        return JsonView(on_listening, wanted)
+    is_live = is_terminal(sys.stdout) and not has_log
+    return LiveView(on_listening, wanted) if is_live else PlainView(on_listening, wanted)

@@ -10,10 +10,11 @@ import typer
 
 from batuta.cli.client import GatewayClient, connect
 from batuta.cli.door import door
-from batuta.cli.options import AsJson, DataDir, Url, settings_for
+from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.record import read_record
 from batuta.cli.terminal import duration, print_json, print_pairs
 from batuta.cli.views import device_text, listed, resident, state
+from batuta.cli.words import problems
 
 app = typer.Typer(add_completion=False)
 
@@ -22,7 +23,7 @@ app = typer.Typer(add_completion=False)
 def status(*, data_dir: DataDir = None, url: Url = None, as_json: AsJson = False) -> None:
     """Tell how the gateway, the loader, the default model and the memory are."""
     with door(as_json=as_json):
-        settings = settings_for(data_dir)
+        settings = salvaged(data_dir)
         client = connect(settings, url)
         record = None if url else read_record(settings.run_dir)
         report = gather(client)
@@ -42,6 +43,7 @@ def gather(client: GatewayClient) -> dict[str, Any]:
     models = listed(catalog, "models")
     loader = health.get("loader")
     return {
+        "problems": problems(client),
         "gateway": {"url": client.url, "status": health.get("status", "unknown"), "reason": health.get("reason")},
         "loader": loader if isinstance(loader, dict) else {"state": loader},
         "default_model": default_model(health, models),
@@ -79,6 +81,7 @@ def lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("in memory", ", ".join(map(str, report["in_memory"])) or "nothing"),
         ("models", str(report["models"])),
         *memory,
+        *(("problem", f"{each['subject']}: {each['reason']}") for each in report["problems"]),
     ]
 
 

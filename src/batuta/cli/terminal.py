@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_WITH_DECIMAL = _UNITS.index("GB")
+WIDEST = 48  # characters that a column in a pipe is padded to; one long name is no reason for 300 columns of blanks
+
+
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Whether a person reads `stream` (stdout when None)."""
     stream = sys.stdout if stream is None else stream
@@ -30,10 +35,14 @@ def console(stream: TextIO | None = None) -> Console:
 
 
 def memory_text(count: float | None) -> str:
-    """Return bytes as GB with one decimal, as MB below a tenth of one; `-` when unknown."""
+    """Return bytes as the page shows them, in thousands: `490 MB`, `9.1 GB`, `128 GB`; `-` when unknown."""
     if count is None:
         return "-"
-    return f"{count / 1e6:.0f} MB" if 0 < count < 1e8 else f"{count / 1e9:.1f} GB"
+    power = 0
+    while count >= 999.5 and power < len(_UNITS) - 1:
+        count /= 1000
+        power += 1
+    return f"{count:.{1 if power >= _WITH_DECIMAL and count < 99.95 else 0}f} {_UNITS[power]}"
 
 
 def duration(seconds: float | None) -> str:
@@ -71,8 +80,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
 
 
 def plain_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines, each column as wide as its widest cell, two blanks between them."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    """Return rows as lines, each column as wide as its widest cell of a usual length, two blanks between them."""
+    widths = [
+        max((len(row[place]) for row in rows if len(row[place]) <= WIDEST), default=0) for place in range(len(rows[0]))
+    ]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 

@@ -10,14 +10,19 @@ import typer
 from batuta.cli.client import GatewayClient, connect, model_path
 from batuta.cli.door import FAILED, door
 from batuta.cli.escapes import one_line
-from batuta.cli.options import AsJson, DataDir, Url, settings_for
+from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.terminal import print_json, warn
 from batuta.cli.views import is_in_memory
+from batuta.cli.words import in_our_words
 
 app = typer.Typer(add_completion=False)
-Model = Annotated[str, typer.Argument(help="Id of the model, as `batuta ps` lists it.", show_default=False)]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Return at once; it goes when its answers have ended.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for the answers it is giving.", min=0)]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Id of the model, as `batuta ps` lists it.", show_default=False)
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", metavar="", help="Return at once; it goes when its answers have ended.")
+]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Seconds to wait for the answers it is giving.", min=0)]
 _ASK_EVERY_S = 0.1
 
 
@@ -33,9 +38,11 @@ def unload(
 ) -> None:
     """Take a model out of memory, after the requests it is answering."""
     with door(as_json=as_json):
-        client = connect(settings_for(data_dir), url)
-        view = client.post(model_path(model, "unload"))
+        client = connect(salvaged(data_dir), url)
+        with in_our_words(client, model):
+            view = client.post(model_path(model, "unload"))
         if not no_wait:
+            _tell_who_is_waited_for(model, view)
             view = _wait(client, model, view, time.monotonic() + timeout)
         is_there = is_in_memory(view)
         if as_json:
@@ -47,6 +54,13 @@ def unload(
         if is_there and not no_wait:
             warn(f"batuta: {one_line(model)} is still in memory: it answers requests, or is wanted again")
             raise typer.Exit(FAILED)
+
+
+def _tell_who_is_waited_for(model: str, view: Any) -> None:
+    running = view.get("in_flight") if isinstance(view, dict) else 0
+    if is_in_memory(view) and running:
+        answers = "an answer" if running == 1 else f"{running} answers"
+        warn(f"{one_line(model)} is still giving {answers}; it leaves memory after that (Ctrl-C stops waiting)")
 
 
 def _wait(client: GatewayClient, model: str, view: Any, deadline: float) -> Any:

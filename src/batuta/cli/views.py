@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from batuta.cli.terminal import duration, memory_text
-from batuta.errors import ModelNotFound
 
 Model = Mapping[str, Any]
 
@@ -27,13 +26,21 @@ def size_of(model: Model, which: str = "needed") -> float | None:
 
 
 def fits(model: Model) -> str:
-    """Return whether the model fits, in words: `now`, `after evicting a, b`, `never`."""
+    """Return whether the model fits, in words: `now`, `after evicting a, b`, `after unpinning a`, `never`."""
     answer = model.get("fits")
+    if answer == "never" and (pinned := pinned_by(model)):
+        return f"after unpinning {', '.join(pinned)}"
     if isinstance(answer, Mapping):
         evict = answer.get("evict") or ()
         words = str(answer.get("fits") or answer.get("verdict") or "-").replace("_", " ")
         return f"{words} {', '.join(map(str, evict))}" if evict else words
     return "-" if answer is None else str(answer).replace("_", " ")
+
+
+def pinned_by(plan: Any) -> list[str]:
+    """Return the pinned models that alone are in the way, as a plan or a model names them; usually none."""
+    found = plan.get("pinned_by") if isinstance(plan, Mapping) else None
+    return [found] if isinstance(found, str) else [str(each) for each in found or ()]
 
 
 def state(model: Model) -> str:
@@ -43,7 +50,7 @@ def state(model: Model) -> str:
     if name == "loading" and isinstance(progress, int | float):
         return f"loading {progress * 100:.0f} %"
     if not model.get("is_local", True) and name in {"ready", "-"}:
-        return "remote"
+        return "offline" if model.get("cause") == "engine_offline" else "remote"
     return name
 
 
@@ -106,19 +113,3 @@ def device_text(device: Mapping[str, Any]) -> str:
     if not isinstance(reserved, int | float) or not isinstance(budget, int | float):
         return "-"
     return f"{memory_text(reserved)} of {memory_text(budget)} reserved"
-
-
-def find_model(models: Sequence[Model], model_id: str) -> Model:
-    """Return the model of that id. Raises ModelNotFound with the nearest id."""
-    from difflib import get_close_matches
-
-    for model in models:
-        if model.get("id") == model_id:
-            return model
-    known = [str(model.get("id")) for model in models]
-    close = get_close_matches(model_id, known, n=1, cutoff=0.5)
-    raise ModelNotFound(
-        f"there is no model {model_id!r}; `batuta models` lists those there are",
-        model=model_id,
-        suggestion=close[0] if close else None,
-    )

@@ -24,6 +24,7 @@ from batuta.chat.dialects.openai import InBandError, find_error
 from batuta.errors import (
     BatutaError,
     Cause,
+    ContextFull,
     KeyInvalid,
     ModelLoading,
     ProviderError,
@@ -61,6 +62,7 @@ class Seen(StrEnum):
     TOO_SLOW = "too_slow"
     SERVER_ERROR = "server_error"
     REJECTED = "rejected"
+    CONTEXT_FULL = "context_full"
     HTML = "html"
     EMPTY = "empty"
     NO_ANSWER = "no_answer"
@@ -107,6 +109,7 @@ FAULTS: dict[Seen, Fault] = {
     Seen.TOO_SLOW: Fault("408, 504, 524", UpstreamTimeout, "says that it took too long itself", Cause.TIMEOUT),
     Seen.SERVER_ERROR: Fault("other 5xx, a 1xx or 2xx that is no 200", UpstreamFailed, "failed"),
     Seen.REJECTED: Fault("400, 404, 413, 422, other 4xx", UpstreamRejected, "rejected the request"),
+    Seen.CONTEXT_FULL: Fault("words for a full context", ContextFull, "has no room for the whole conversation"),
     Seen.HTML: Fault("200 with HTML", UpstreamFailed, "answered with a web page; is the base URL right?"),
     Seen.EMPTY: Fault("200 with nothing", UpstreamFailed, "answered with nothing"),
     Seen.NO_ANSWER: Fault("200 with other JSON, or none", UpstreamFailed, "answered something that is no answer"),
@@ -136,6 +139,31 @@ STATUSES: dict[int, Seen] = {
 }
 """Statuses with a meaning of their own; the rest go by their class."""
 
+_FULL = r"exceeds the available context size|maximum context length|maximum model length|context_length_exceeded"
+_UNABLE = r"\b(image|audio|video)\w* inputs? (is|are) not supported|failed to initialize samplers"
+
+WORDS: tuple[tuple[re.Pattern[str], Seen], ...] = (
+    (re.compile(f"{_FULL}|exceed_context_size_error", re.IGNORECASE), Seen.CONTEXT_FULL),
+    (re.compile(_UNABLE, re.IGNORECASE), Seen.REJECTED),
+)
+"""What a backend's words mean whatever their status: llama.cpp answers 500 to an image that a model cannot see."""
+
+_PROMPT_TOKENS = (
+    r'"n_prompt_tokens":\s*(\d+)',
+    r"\brequest \((\d+) tokens\)",
+    r"resulted in (\d+) tokens",
+    r"\((\d+) in the messages",
+    r"requested (\d+) tokens",
+    r"contains (?:at least )?(\d+) (?:input )?tokens",
+    r"prompt \(length (\d+)\)",
+)
+_CONTEXT_TOKENS = (
+    r'"n_ctx":\s*(\d+)',
+    r"context size \((\d+) tokens\)",
+    r"maximum context length (?:is|of) (\d+)",
+    r"maximum model length of (\d+)",
+)
+
 KINDS: dict[str, Seen] = {
     "authentication_error": Seen.KEY_REFUSED,
     "invalid_api_key": Seen.KEY_REFUSED,
@@ -145,7 +173,8 @@ KINDS: dict[str, Seen] = {
     "insufficient_quota": Seen.OUT_OF_CREDIT,
     "overloaded_error": Seen.OVERLOADED,
     "invalid_request_error": Seen.REJECTED,
-    "exceed_context_size_error": Seen.REJECTED,
+    "exceed_context_size_error": Seen.CONTEXT_FULL,
+    "context_length_exceeded": Seen.CONTEXT_FULL,
     "not_found_error": Seen.REJECTED,
 }
 """What an in-band error calls itself, where it names no status."""
@@ -181,8 +210,11 @@ def fault(
         retry_after_s: when the backend says it is worth another try.
     """
     row = FAULTS[seen]
+    if row.error is UpstreamRejected and status is not None and not 400 <= status < 500:
+        status = None  # it was named so by its words; the number would say that the backend is to blame
     numbered = f" (HTTP {status})" if status is not None else ""
-    message = f"{where} {row.words}{numbered}{': ' + said if said else '.'}"
+    end = f": {said}" if said else "" if row.words.endswith("?") and not numbered else "."
+    message = f"{where} {row.words}{numbered}{end}"
     rest: dict[str, Any] = {"model": model, "cause": row.cause, "retry_after_s": retry_after_s}
     if row.error is UpstreamRejected:
         rest |= {"upstream_status": status or 400, "cause": None}
@@ -212,6 +244,11 @@ def classify(
     """
     words = text_of(body)
     seen = seen_in_status(status, words)
+    if seen in {Seen.REJECTED, Seen.SERVER_ERROR}:
+        raw = body.decode("utf-8", "replace")
+        seen = seen_in_words(raw) or seen
+        if seen is Seen.CONTEXT_FULL:
+            return context_full(raw, where=where, model=model)
     wait = parse_retry_after(headers.get("retry-after"), now=now())
     if seen is Seen.LOADING and wait is None:
         wait = LOADING_RETRY_S
@@ -231,6 +268,39 @@ def seen_in_status(status: int, words: str = "") -> Seen:
     return Seen.REJECTED if 400 <= status < 500 else Seen.SERVER_ERROR
 
 
+def seen_in_words(words: str) -> Seen | None:
+    """Return the row that a backend's own words name, None when they name none."""
+    return next((seen for pattern, seen in WORDS if pattern.search(words)), None)
+
+
+def context_full(said: str, *, where: str, model: str | None = None) -> ContextFull:
+    """Return the error for a conversation that is longer than the model's context.
+
+    Args:
+        said: the backend's words, with the figures if it told them.
+        where: who said it: the model itself, when it is one of ours.
+        model: the model that was asked for.
+    """
+    prompt, context = _first_number(_PROMPT_TOKENS, said), _first_number(_CONTEXT_TOKENS, said)
+    name = model or where
+    has = "the conversation is too long" if prompt is None else f"the conversation has {prompt} tokens"
+    holds = f"{name} holds {context}" if context is not None else f"{name} does not hold all of it"
+    ways = "start a new chat, choose a model with a larger context"
+    if where == name:  # the setting is for models that run in Batuta
+        ways += ", or raise engine.context_length"
+    told = {"n_prompt": prompt, "n_ctx": context}
+    return ContextFull(
+        f"{has}, {holds}; {ways}.",
+        model=model,
+        details={key: value for key, value in told.items() if value is not None},
+    )
+
+
+def _first_number(patterns: tuple[str, ...], text: str) -> int | None:
+    found = (re.search(pattern, text) for pattern in patterns)
+    return next((int(match[1]) for match in found if match), None)
+
+
 def from_answer(error: InBandError, *, where: str, model: str | None = None, hide: str = "") -> BatutaError:
     """Return the error for one that came where an answer belongs."""
     # 1. A status it names; 2. a kind we know; 3. an error without a name.
@@ -238,6 +308,10 @@ def from_answer(error: InBandError, *, where: str, model: str | None = None, hid
         seen = seen_in_status(error.status, error.message)
     else:
         seen = KINDS.get(error.kind.lower(), Seen.ERROR_IN_ANSWER)
+    if seen in {Seen.REJECTED, Seen.SERVER_ERROR, Seen.ERROR_IN_ANSWER, Seen.CONTEXT_FULL}:
+        seen = seen_in_words(f"{error.kind}: {error.message}") or seen
+    if seen is Seen.CONTEXT_FULL:
+        return context_full(error.message, where=where, model=model)
     return fault(seen, where=where, said=clean(error.message, hide), model=model, status=error.status)
 
 

@@ -64,7 +64,7 @@ class LocalWorker:
         loader_patience_s: float = LOADER_PATIENCE_S,
     ) -> None:
         self._client = client
-        self._wire = OpenAIWire(transport, idle_s=settings.idle_s)
+        self._wire = OpenAIWire(transport, idle_s=settings.idle_s, is_ours=True)
         self._settings = settings
         self._load_timeout_s = load_timeout_s
         self._loader_patience_s = loader_patience_s

@@ -37,7 +37,7 @@ class Origin:
         """How many connections are open, and how many of them idle."""
         return len(self._open), len(self._idle)
 
-    async def take(self, deadline: float) -> Connection:
+    async def take(self, deadline: float, name: str = "") -> Connection:
         """Return a connection: idle, new, or given back by another. Raises UpstreamUnreachable, UpstreamTimeout."""
         while True:
             while self._idle:
@@ -45,10 +45,10 @@ class Origin:
                 if connection.is_open:
                     return connection
             if len(self._open) + self._opening < self.limits.connections:
-                return await self.connect(deadline)
-            await self._turn(deadline)
+                return await self.connect(deadline, name)
+            await self._turn(deadline, name)
 
-    async def connect(self, deadline: float) -> Connection:
+    async def connect(self, deadline: float, name: str = "") -> Connection:
         """Open a connection."""
         until = min(deadline, self._loop.time() + self.limits.connect_s)
         self._opening += 1
@@ -56,7 +56,7 @@ class Origin:
             async with asyncio.timeout_at(until):
                 connection = await self._open_any()
         except OSError as error:  # TimeoutError among them
-            raise from_exception(error, where=self.where) from None
+            raise from_exception(error, where=name or self.where) from None
         finally:
             self._opening -= 1
             self._wake_one()
@@ -75,7 +75,7 @@ class Origin:
                 return made
         raise AssertionError("unreachable: the last host returns or raises")
 
-    async def _turn(self, deadline: float) -> None:
+    async def _turn(self, deadline: float, name: str) -> None:
         waiter = self._loop.create_future()
         self._waiters.append(waiter)
         try:
@@ -85,7 +85,7 @@ class Origin:
             if waiter.done() and not waiter.cancelled():
                 self._wake_one()  # our turn came as we left: it is the next one's
             if isinstance(left, TimeoutError):
-                raise fault(Seen.NO_FREE_CONNECTION, where=self.where) from None
+                raise fault(Seen.NO_FREE_CONNECTION, where=name or self.where) from None
             raise
 
     def put_back(self, connection: Connection) -> None:
@@ -140,7 +140,7 @@ class LoopbackClient:
         self._origins: dict[tuple[str, int], Origin] = {}
 
     async def send(
-        self, origin: tuple[str, int], head: bytes, body: bytes, *, deadline: float, idle_s: float
+        self, origin: tuple[str, int], head: bytes, body: bytes, *, deadline: float, idle_s: float, name: str = ""
     ) -> LoopbackReply:
         """Send a request and return once the head of the answer is there, whatever its status.
 
@@ -150,6 +150,7 @@ class LoopbackClient:
             body: as many bytes as the head announces.
             deadline: the loop's seconds at which the wait for the head ends.
             idle_s: seconds of silence after which a body counts as dead.
+            name: what messages call the server; empty: by host and port.
 
         Raises:
             UpstreamUnreachable: nobody listens.
@@ -157,12 +158,12 @@ class LoopbackClient:
             UpstreamFailed: hung up, or answered something else than HTTP.
         """
         place = self.origin(origin)
-        connection = await place.take(deadline)
-        reply = connection.start(head, body, deadline=deadline, idle_s=idle_s)
+        connection = await place.take(deadline, name)
+        reply = connection.start(head, body, deadline=deadline, idle_s=idle_s, name=name)
         error = await reply.head()
         if error is not None and connection.was_stale:
-            connection = await place.connect(deadline)
-            reply = connection.start(head, body, deadline=deadline, idle_s=idle_s)
+            connection = await place.connect(deadline, name)
+            reply = connection.start(head, body, deadline=deadline, idle_s=idle_s, name=name)
             error = await reply.head()
         if error is not None:
             raise error

@@ -281,7 +281,7 @@ class Connection(asyncio.Protocol):
         """Whether it can take a request."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def start(self, request: bytes, body: bytes, *, deadline: float, idle_s: float) -> LoopbackReply:
+    def start(self, request: bytes, body: bytes, *, deadline: float, idle_s: float, name: str = "") -> LoopbackReply:
         """Write a request and return its reply, which has nothing yet."""
         assert self._transport is not None
         self.uses += 1
@@ -292,7 +292,7 @@ class Connection(asyncio.Protocol):
         self._is_streaming = False
         self._idle_limit = idle_s
         self._started = self.loop.time()
-        reply = self._reply = LoopbackReply(self, self._owner.where, self._owner.limits)
+        reply = self._reply = LoopbackReply(self, name or self._owner.where, self._owner.limits)
         if len(body) < 65536:
             self._transport.write(request + body)
         else:

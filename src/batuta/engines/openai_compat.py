@@ -39,6 +39,10 @@ ANSWER_S: Final = 600.0  # for a request without a deadline: a long prompt on a 
 IDLE_S: Final = 60.0
 JSON_HEADERS: Final = {"content-type": "application/json"}
 
+VIRTUAL_OWNER: Final = "batuta"
+HOP: Final = "x-batuta-hop"  # how many gateways a request has come through
+MOST_HOPS: Final = 3  # an engine behind a gateway behind a gateway is a wish; a longer way is a circle
+
 NOT_PASSED_ON: Final = frozenset(
     {
         "accept-encoding",
@@ -104,13 +108,18 @@ class WholeReply:
 class OpenAIWire:
     """The dialect over a transport. Stateless: where, key and model come with each call.
 
+    Messages name a backend by host and port. A process of our own (`is_ours`) goes by the model's id: nobody who reads
+    them has heard of its port.
+
     Args:
         transport: how to get there.
+        is_ours: backends are processes of this installation.
         idle_s: seconds of silence after which a stream of `chat` counts as dead.
     """
 
-    def __init__(self, transport: Transport, *, idle_s: float = IDLE_S) -> None:
+    def __init__(self, transport: Transport, *, idle_s: float = IDLE_S, is_ours: bool = False) -> None:
         self._transport = transport
+        self._is_ours = is_ours
         self._idle_s = idle_s
 
     async def forward(self, base_url: str, key: Secret | None, spec: ModelSpec, call: RawCall) -> RawReply:
@@ -126,13 +135,20 @@ class OpenAIWire:
     async def _forward(self, base_url: str, key: Secret | None, spec: ModelSpec, call: RawCall) -> RawReply:
         headers = {name: value for name, value in call.headers.items() if name.lower() not in NOT_PASSED_ON}
         request = UpstreamRequest(
-            "POST", f"{base_url}/{call.path}", headers | JSON_HEADERS, call.body, call.deadline, call.idle_s, key
+            "POST",
+            f"{base_url}/{call.path}",
+            headers | JSON_HEADERS,
+            call.body,
+            call.deadline,
+            call.idle_s,
+            key,
+            name=spec.id if self._is_ours else "",
         )
         reply = await self._transport.send(request)
         content_type = reply.content_type
         if reply.status == 200 and call.stream and content_type.startswith("text/event-stream"):
             return reply
-        where, hide = place_of(base_url), key.reveal() if key else ""
+        where, hide = self._where(base_url, spec), key.reveal() if key else ""
         if reply.status != 200:
             headers_said = reply.headers
             body = await error_text(reply)
@@ -146,6 +162,9 @@ class OpenAIWire:
         if (error := faults.in_answer(body, where=where, model=spec.id, hide=hide)) is not None:
             raise error
         return WholeReply(200, content_type, body)
+
+    def _where(self, base_url: str, spec: ModelSpec) -> str:
+        return spec.id if self._is_ours else place_of(base_url)
 
     async def chat(
         self, base_url: str, key: Secret | None, spec: ModelSpec, request: ChatRequest, *, model: str
@@ -168,7 +187,7 @@ class OpenAIWire:
         body = orjson.dumps(with_usage(openai.chat_body(request, model=model)))
         call = RawCall("chat/completions", body, request.stream, deadline, self._idle_s)
         reply = await self.forward(base_url, key, spec, call)
-        decoder = _Deltas(spec.id, place_of(base_url), key.reveal() if key else "")
+        decoder = _Deltas(spec.id, self._where(base_url, spec), key.reveal() if key else "")
         has_begun = False
         try:
             if isinstance(reply, WholeReply):
@@ -196,7 +215,7 @@ class OpenAIWire:
         body = orjson.dumps({"model": model, "input": list(inputs), "encoding_format": "float"})
         reply = await self.forward(base_url, key, spec, RawCall("embeddings", body, False, deadline, self._idle_s))
         answer = openai.decode_embeddings(_loads(await reply.read()))
-        where = place_of(base_url)
+        where = self._where(base_url, spec)
         if isinstance(answer, InBandError):
             raise faults.from_answer(answer, where=where, model=spec.id, hide=key.reveal() if key else "")
         if answer is None or len(answer[0]) != len(inputs):
@@ -211,7 +230,7 @@ class OpenAIWire:
             error = openai.find_error(body) if isinstance(body, dict) else None
             raise faults.from_answer(error, where=where) if error else fault(Seen.NO_ANSWER, where=where)
         rows = [row for row in body["data"] if isinstance(row, dict) and isinstance(row.get("id"), str)]
-        return [reported(row) for row in rows]
+        return [reported(row) for row in own_models(rows)]
 
 
 class _Deltas:
@@ -355,6 +374,19 @@ def named(error: BatutaError, model: str) -> BatutaError:
     """Return the error with the model's id, where it has none."""
     error.model = error.model or model
     return error
+
+
+def own_models(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows that are models.
+
+    1. What a Batuta owns itself (`auto`, `brain`, ...) are names for a choice of its own, no models.
+    2. What a Batuta has from others that have it from others yet is left out at some depth: two that list each other
+       would otherwise find new names at every look.
+    """
+    real = [row for row in rows if row.get("owned_by") != VIRTUAL_OWNER]  # 1
+    if len(real) < len(rows):
+        real = [row for row in real if row["id"].count("/") <= MOST_HOPS]  # 2
+    return real
 
 
 def reported(row: Mapping[str, Any]) -> ReportedModel:

@@ -48,6 +48,7 @@ class UpstreamRequest:
         deadline: the loop's seconds at which the wait for the answer's head ends.
         idle_s: seconds of silence after which a body that has begun counts as dead.
         key: sent as `Authorization: Bearer`, with this request and no other.
+        name: what messages call the backend; empty: by its host and port.
     """
 
     method: str
@@ -57,6 +58,7 @@ class UpstreamRequest:
     deadline: float = 0.0
     idle_s: float = 60.0
     key: Secret | None = None
+    name: str = ""
 
 
 class Transport:
@@ -90,13 +92,18 @@ class Transport:
         if place is not None:
             head = _head(request, authority, slash + target)
             reply = await self._loopback.send(
-                place, head, request.body or b"", deadline=request.deadline, idle_s=request.idle_s
+                place,
+                head,
+                request.body or b"",
+                deadline=request.deadline,
+                idle_s=request.idle_s,
+                name=request.name,
             )
         else:
             remote = self._remote or await self._open_remote()
             reply = await remote.send(request)
         if reply.encoding and reply.encoding != "identity":
-            return await decoded(reply, where=authority, limits=self.limits)
+            return await decoded(reply, where=request.name or authority, limits=self.limits)
         return reply
 
     async def get_json(
@@ -228,7 +235,7 @@ class _Remote:
 
     async def send(self, request: UpstreamRequest) -> _RemoteReply:
         headers = _headers(request)
-        where = urlsplit(request.url).netloc
+        where = request.name or urlsplit(request.url).netloc
         loop = asyncio.get_running_loop()
         for is_last in (False, True):
             context = {"reused": False}

@@ -13,16 +13,24 @@ import orjson
 from batuta.chat.dialects import openai
 from batuta.chat.types import Delta, Usage
 from batuta.clock import Clock
-from batuta.engines.base import PassThroughEngine, RawCall, RawReply
+from batuta.engines.base import NO_HEADERS, PassThroughEngine, RawCall, RawReply
+from batuta.engines.openai_compat import HOP
 from batuta.errors import BadRequest, BatutaError, ProviderError
 from batuta.gateway.call import Call, body_for
 from batuta.gateway.stream import StreamWatch, read_reply
 from batuta.lifecycle.runner import Lease
 
-FIRST_WORD_S = 180.0  # a long prompt on a slow processor takes minutes before its first word
-WHOLE_ANSWER_S = 600.0  # without a stream the head comes with the last word
 EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a ready model is waited for, in seconds; see the settings of the same names."""
+
+    first_word_s: float = 180.0
+    whole_answer_s: float = 600.0
+    idle_s: float = 60.0
 
 
 @dataclass(slots=True)
@@ -44,7 +52,9 @@ class Attempt:
         return self.first_delta_at is not None
 
 
-async def ask(lease: Lease, call: Call, attempt: Attempt, clock: Clock, idle_s: float) -> AsyncGenerator[bytes, None]:
+async def ask(
+    lease: Lease, call: Call, attempt: Attempt, clock: Clock, patience: Patience
+) -> AsyncGenerator[bytes, None]:
     """Ask the leased model and yield the answer's bytes in the caller's dialect.
 
     1. The engine speaks the caller's dialect: bytes pass through.
@@ -57,7 +67,7 @@ async def ask(lease: Lease, call: Call, attempt: Attempt, clock: Clock, idle_s: 
     engine = lease.engine
     # Asked by name: an isinstance() with a protocol costs as much as all routing.
     if getattr(engine, "dialect", None) == "openai":  # 1
-        pieces = _pass_through(cast("PassThroughEngine", engine), lease, call, attempt, idle_s)
+        pieces = _pass_through(cast("PassThroughEngine", engine), lease, call, attempt, patience)
     else:  # 2
         pieces = _encode(lease, call, attempt)
     async with aclosing(pieces):
@@ -68,13 +78,15 @@ async def ask(lease: Lease, call: Call, attempt: Attempt, clock: Clock, idle_s: 
 
 
 async def _pass_through(
-    engine: PassThroughEngine, lease: Lease, call: Call, attempt: Attempt, idle_s: float
+    engine: PassThroughEngine, lease: Lease, call: Call, attempt: Attempt, patience: Patience
 ) -> AsyncGenerator[bytes, None]:
     spec = lease.spec
     body = body_for(call, engine.wire_name(spec))
     # The call's deadline is for a ready model. What it took to load must not be missing for the answer.
-    deadline = attempt.started + (FIRST_WORD_S if call.stream else WHOLE_ANSWER_S)
-    reply = await engine.forward(spec, RawCall(call.endpoint.path, body, call.stream, deadline, idle_s))
+    deadline = attempt.started + (patience.first_word_s if call.stream else patience.whole_answer_s)
+    headers = NO_HEADERS if spec.is_loadable else {HOP: str(call.hops + 1)}
+    raw = RawCall(call.endpoint.path, body, call.stream, deadline, patience.idle_s, headers)
+    reply = await engine.forward(spec, raw)
     try:
         if call.stream:
             attempt.content_type = EVENT_STREAM

@@ -11,6 +11,7 @@ from batuta.catalog.entities import Capability
 from batuta.errors import BadRequest
 from batuta.lifecycle.events import Priority
 
+SHORT = 64  # bytes; an empty list is shorter, and a long one is not looked through
 _ABSENT = msgspec.Raw(b"")
 
 
@@ -73,6 +74,7 @@ class Call:
         deadline: monotonic seconds until which it may wait for a ready model.
         priority: who waits.
         allow_fallback: the caller's word on other models; None: the default for the name.
+        hops: gateways it has come through before this one.
     """
 
     request_id: str
@@ -83,6 +85,7 @@ class Call:
     deadline: float
     priority: Priority = Priority.INTERACTIVE
     allow_fallback: bool | None = None
+    hops: int = 0
 
 
 def read_call(
@@ -93,6 +96,7 @@ def read_call(
     deadline: float,
     priority: Priority = Priority.INTERACTIVE,
     allow_fallback: bool | None = None,
+    hops: int = 0,
 ) -> Call:
     """Check a body and make a Call of it. Raises BadRequest saying which field is wrong and how."""
     try:
@@ -103,7 +107,10 @@ def read_call(
         raise BadRequest(f"the request body is not valid JSON: {error}") from None
     if not fields.model or not fields.model.isprintable():
         raise BadRequest("`model` must be a non-empty name without control characters")
-    if bytes(getattr(fields, endpoint.subject)) in {b"", b"null"}:
+    subject = bytes(getattr(fields, endpoint.subject))
+    if len(subject) < SHORT and subject.translate(None, b" \t\r\n") == b"[]":
+        raise BadRequest(f"`{endpoint.subject}` is empty; there is nothing to answer", model=fields.model)
+    if subject in {b"", b"null"}:
         raise BadRequest(f"`{endpoint.subject}` is missing; POST /v1/{endpoint.path} needs it", model=fields.model)
     for name, (low, high) in LIMITS.items():
         value = getattr(fields, name)
@@ -112,7 +119,7 @@ def read_call(
     stream = bool(fields.stream)
     if stream and not endpoint.can_stream:
         raise BadRequest(f"POST /v1/{endpoint.path} cannot stream", model=fields.model)
-    return Call(request_id, endpoint, fields.model, body, stream, deadline, priority, allow_fallback)
+    return Call(request_id, endpoint, fields.model, body, stream, deadline, priority, allow_fallback, hops)
 
 
 def body_for(call: Call, wire_name: str) -> bytes:

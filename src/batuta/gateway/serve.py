@@ -12,9 +12,9 @@ from contextlib import aclosing
 
 from batuta.catalog.entities import Capability, ModelSpec
 from batuta.clock import Clock
-from batuta.errors import BatutaError
+from batuta.errors import BatutaError, UpstreamUnreachable
 from batuta.gateway.admission import Admission
-from batuta.gateway.attempt import Attempt, ask
+from batuta.gateway.attempt import Attempt, Patience, ask
 from batuta.gateway.call import Call, Head, Trying
 from batuta.gateway.fallback import Step, cause_of, next_step
 from batuta.lifecycle.residency import ResidencyView
@@ -29,6 +29,14 @@ KINDS = frozenset({Capability.CHAT, Capability.EMBEDDING})  # what one model mus
 OUT_OF_USE = frozenset({ModelState.FAILED, ModelState.DISABLED})
 
 
+def _never_offline(_provider: str) -> bool:
+    return False
+
+
+def _untold(_provider: str, _message: str) -> None:
+    return
+
+
 class Gateway:
     """Answers calls.
 
@@ -38,7 +46,10 @@ class Gateway:
         admission: lets requests in.
         clock: monotonic time.
         bus: where RequestEnded goes.
-        idle_s: silence after which a running stream counts as dead.
+        patience: how long a ready model is waited for.
+        idle_s: silence after which a running stream counts as dead; `patience` says the same and more.
+        is_offline: says whether a provider could not be reached the last time it was asked.
+        reached: told (provider, "") when one that was offline answers, and (provider, why) when it cannot be reached.
     """
 
     def __init__(
@@ -49,14 +60,19 @@ class Gateway:
         admission: Admission,
         clock: Clock,
         bus: Bus,
-        idle_s: float,
+        idle_s: float = 60.0,
+        patience: Patience | None = None,
+        is_offline: Callable[[str], bool] = _never_offline,
+        reached: Callable[[str, str], None] = _untold,
     ) -> None:
         self._specs = specs
         self._runner = runner
         self._admission = admission
         self._clock = clock
         self._bus = bus
-        self._idle_s = idle_s
+        self._patience = patience or Patience(idle_s=idle_s)
+        self._is_offline = is_offline
+        self._reached = reached
 
     async def serve(self, call: Call) -> AsyncGenerator[Trying | Head | bytes, None]:
         """Yield Trying for each candidate, then a Head, then the answer's bytes.
@@ -103,7 +119,7 @@ class Gateway:
         async with self._runner.lease(attempt.model, deadline=call.deadline, priority=call.priority) as lease:
             attempt.started = self._clock.monotonic()
             try:
-                async with aclosing(ask(lease, call, attempt, self._clock, self._idle_s)) as pieces:
+                async with aclosing(ask(lease, call, attempt, self._clock, self._patience)) as pieces:
                     is_first = True
                     async for piece in pieces:
                         if is_first:
@@ -113,11 +129,15 @@ class Gateway:
                             yield Head(attempt.model, why, attempt.content_type, others)
                         yield piece
             except BatutaError as error:
+                if isinstance(error, UpstreamUnreachable) and not lease.spec.is_loadable:
+                    self._reached(lease.spec.provider_id, error.message)  # its other models are as far away
                 if (cause := cause_of(error)) is not None:
                     lease.failed(cause, error.message)
                 raise
             if attempt.error is None:
                 lease.succeeded()
+                if self._is_offline(lease.spec.provider_id):
+                    self._reached(lease.spec.provider_id, "")
             elif (cause := cause_of(attempt.error)) is not None:  # it went by in-band
                 lease.failed(cause, attempt.error.message)
 
@@ -142,7 +162,8 @@ class Gateway:
         if len(names) > 1:
             error.details = error.details | {"tried": dict(tried)}
         if error.suggestion and call.allow_fallback is None and "could answer" not in error.message:
-            error.message += f" {error.suggestion} could answer instead."
+            stop = "" if error.message.endswith((".", "?", "!")) else "."
+            error.message += f"{stop} {error.suggestion} could answer instead."
         return error
 
     def _report(self, call: Call, attempt: Attempt | None, started: float, failure: BatutaError | None) -> None:
@@ -168,16 +189,25 @@ class Gateway:
 
     def world(self) -> Sequence[Standing]:
         """Return the standing of every model."""
-        snapshot = self._runner.snapshot()
-        return [self._standing(spec, snapshot.models.get(spec.id)) for spec in self._specs().values()]
+        views, fits = self._runner.snapshot().models, self._runner.could_fit()
+        return [
+            self._standing(spec, views.get(spec.id), could_fit=fits.get(spec.id, False))
+            for spec in self._specs().values()
+        ]
 
-    def _standing(self, spec: ModelSpec, view: ResidencyView | None) -> Standing:
-        if view is None:
-            return Standing(spec, is_ready=False, is_active=False, fits=False)
-        is_ready = view.state is ModelState.READY
+    def _standing(self, spec: ModelSpec, view: ResidencyView | None, *, could_fit: bool) -> Standing:
+        is_offline = self._is_offline(spec.provider_id)
+        if view is None or is_offline:
+            return Standing(spec, is_ready=False, is_active=False, fits=False, is_offline=is_offline)
         is_active = view.state not in OUT_OF_USE
-        fits = is_ready or (is_active and self._runner.plan_load(spec.id).fits != "never")
-        return Standing(spec, is_ready, is_active, fits, view.last_used or 0.0, view.load_seconds)
+        return Standing(
+            spec,
+            is_ready=view.state is ModelState.READY,
+            is_active=is_active,
+            fits=is_active and could_fit,
+            last_used=view.last_used or 0.0,
+            load_seconds=view.load_seconds,
+        )
 
     def alternative(self, model: str, *, but: Collection[str] = ()) -> tuple[str | None, str]:
         """Return the best other model for what `model` does (none of `but`), and why; None if there is none."""

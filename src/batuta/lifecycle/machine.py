@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from batuta.errors import BatutaError, Cause, ModelFailed, NoFit
+from batuta.errors import BatutaError, Cause, ModelFailed
 from batuta.lifecycle import events as ev
 from batuta.lifecycle.alarms import is_overstaying, is_past_ttl, next_alarm
 from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
@@ -20,7 +20,7 @@ from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, GIVE_UP_AFTER, RESTS, 
 from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
-from batuta.lifecycle.refusals import failure, too_late, unknown, why_not
+from batuta.lifecycle.refusals import failure, no_fit, too_late, unknown, why_not
 from batuta.lifecycle.residency import Leaving, Residency, StoryLine, remaining
 from batuta.lifecycle.room import Evict, Load, NeverFits, RoomMaker
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
@@ -491,8 +491,8 @@ class Lifecycle:
                     for victim in victims:
                         self._evict(self.residencies[victim], residency, now)
                     self.waiting.count_swap((*victims, decision.model))
-                case NeverFits(reason=reason):
-                    self._refuse_all(residency, NoFit(f"no room: {reason}", model=decision.model), now)
+                case NeverFits():
+                    self._refuse_all(residency, no_fit(decision.model, decision.reason, decision.pinned_by), now)
 
     def _evict(self, victim: Residency, winner: Residency, now: float) -> None:
         winner.bytes_evicted += self._ledger(victim).holds(victim.spec.id)

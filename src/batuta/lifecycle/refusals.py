@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batuta.errors import BatutaError, Cause, ModelDisabled, ModelFailed, ModelLoading, ModelNotFound
+from batuta.errors import BatutaError, Cause, ModelDisabled, ModelFailed, ModelLoading, ModelNotFound, NoFit
 from batuta.lifecycle.health import RETRY_AFTER_S, WAIT_OUT_S
 from batuta.lifecycle.queueing import Waiter
 from batuta.lifecycle.residency import Leaving, Residency, remaining
@@ -19,7 +19,7 @@ def why_not(residency: Residency, now: float, deadline: float) -> BatutaError | 
     if residency.leaving is Leaving.FORGOTTEN:
         return unknown(model, has_left=True)
     if not residency.enabled or residency.state is ModelState.DISABLED:
-        why = f": {residency.message}" if residency.message else ""
+        why = f": {residency.message.rstrip('.')}" if residency.message else ""
         return ModelDisabled(
             f"{model} is switched off{why}; enable it on the Models page or with PATCH /manage/models/{model}",
             model=model,
@@ -41,12 +41,17 @@ def unknown(model: str, *, has_left: bool = False) -> ModelNotFound:
     return ModelNotFound(words, model=model)
 
 
+def no_fit(model: str, reason: str, pinned_by: tuple[str, ...] = ()) -> NoFit:
+    """Return what is said of a model that there is no room for: the figures, and the pins that keep it out."""
+    return NoFit(f"no room: {reason}", model=model, details={"pinned_by": list(pinned_by)} if pinned_by else None)
+
+
 def failure(residency: Residency, now: float) -> ModelFailed:
     """Return the failed cache's entry as an error: cause, message, and when it is tried again."""
     model = residency.spec.id
     rest = None if residency.retry_at is None else max(0.0, residency.retry_at - now)
     cause = (residency.cause or Cause.UNKNOWN).value.replace("_", " ")
-    words = f"{model} failed ({cause}): {residency.message}"
+    words = f"{model} failed ({cause}): {residency.message.rstrip('.')}"
     if residency.state is ModelState.DISABLED:
         words += f"; it is switched off after {residency.failures} failures in a row until a person enables it"
     elif rest is not None:

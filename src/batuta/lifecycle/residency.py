@@ -151,7 +151,10 @@ class Residency:
 
 @dataclass(frozen=True, slots=True)
 class ResidencyView:
-    """What others may know of a residency. `since`, `last_used` and `retry_at` are wall seconds."""
+    """What others may know of a residency. `since`, `last_used` and `retry_at` are wall seconds.
+
+    `waits_for`: the models that a waiting one waits for; itself while it has to leave before it can come back.
+    """
 
     model_id: str
     state: ModelState
@@ -172,6 +175,7 @@ class ResidencyView:
     loads: int
     pinned: bool
     queue_position: int | None
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """Whether a model would fit, and what it would cost. `fits`: now | after_evicting | never. Bytes, seconds."""
+    """Whether a model would fit, and what it would cost. Bytes, seconds.
+
+    `fits`: now | after_evicting | after_unpinning (`pinned_by` has the models) | never, not even on an empty device.
+    """
 
     model: str
     fits: str
@@ -205,6 +212,7 @@ class LoadPlan:
     budget: int
     seconds: float | None
     reason: str
+    pinned_by: tuple[str, ...] = ()
 
 
 def remaining(residency: Residency, now: float) -> float | None:

@@ -46,10 +46,11 @@ class Evict:
 
 @dataclass(frozen=True, slots=True)
 class NeverFits:
-    """The model cannot be held; `reason` has the figures."""
+    """The model cannot be held; `reason` has the figures. `pinned_by`: it could if these were not pinned."""
 
     model: str
     reason: str
+    pinned_by: tuple[str, ...] = ()
 
 
 Decision = Load | Evict | NeverFits
@@ -122,8 +123,8 @@ class RoomMaker:
     ) -> Decision | None:
         model, need = residency.spec.id, residency.need
         candidates = self._candidates(ledger, residencies.values(), waiting, now, spare=page.spoken_for)
-        if reason := self._never(residency, ledger, residencies.values()):  # 1
-            return NeverFits(model, reason)
+        if (never := self._never(residency, ledger, residencies.values())) is not None:  # 1
+            return never
         if residency.wants_empty_device and (others := tuple(c.model for c in candidates)):  # 2
             page.set_aside(need)
             page.spoken_for.update(others)
@@ -191,18 +192,19 @@ class RoomMaker:
         ]
 
     @staticmethod
-    def _never(residency: Residency, ledger: MemoryLedger, residencies: Iterable[Residency]) -> str | None:
+    def _never(residency: Residency, ledger: MemoryLedger, residencies: Iterable[Residency]) -> NeverFits | None:
         need, model = residency.need, residency.spec.id
         if need > ledger.budget:
-            return f"{model} needs {size_text(need)}, the budget of {ledger.device} is {size_text(ledger.budget)}"
-        pinned = [r.spec.id for r in residencies if r.pinned and r.spec.id in ledger and r.spec.id != model]
+            words = f"{model} needs {size_text(need)}, the budget of {ledger.device} is {size_text(ledger.budget)}"
+            return NeverFits(model, words)
+        pinned = sorted(r.spec.id for r in residencies if r.pinned and r.spec.id in ledger and r.spec.id != model)
         held = sum(ledger.holds(p) for p in pinned)
         if need > ledger.budget - held:
-            names = ", ".join(sorted(pinned))
-            return (
+            words = (
                 f"{model} needs {size_text(need)}, and of the {size_text(ledger.budget)} of {ledger.device} "
-                f"{size_text(held)} are pinned by {names}"
+                f"{size_text(held)} are pinned by {', '.join(pinned)}; unpin {'it' if len(pinned) == 1 else 'one'}"
             )
+            return NeverFits(model, words, tuple(pinned))
         return None
 
     @staticmethod
@@ -230,15 +232,16 @@ class RoomMaker:
         """Answer `would it fit, what would go` without doing anything."""
         model, need, seconds = residency.spec.id, residency.need, residency.typical_load_s
 
-        def answer(fits: str, reason: str, evict: tuple[str, ...] = ()) -> LoadPlan:
-            return LoadPlan(model, fits, evict, need, ledger.free, ledger.budget, seconds, reason)
+        def answer(fits: str, reason: str, evict: tuple[str, ...] = (), pinned_by: tuple[str, ...] = ()) -> LoadPlan:
+            return LoadPlan(model, fits, evict, need, ledger.free, ledger.budget, seconds, reason, pinned_by)
 
         if not residency.spec.is_loadable:
             return answer("now", "it is not loaded here")
         if residency.state in {S.READY, S.LOADING}:
             return answer("now", f"it is {residency.state.value}")
-        if reason := self._never(residency, ledger, residencies.values()):
-            return answer("never", reason)
+        if (never := self._never(residency, ledger, residencies.values())) is not None:
+            fits = "after_unpinning" if never.pinned_by else "never"
+            return answer(fits, never.reason, pinned_by=never.pinned_by)
         if need <= ledger.free:
             return answer("now", f"{size_text(ledger.free)} are free")
         candidates = self._candidates(ledger, residencies.values(), waiting, now)

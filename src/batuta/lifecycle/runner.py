@@ -266,6 +266,10 @@ class Runner:
         self._known(model)
         return views.plan(self.lifecycle, model, self._clock.monotonic())
 
+    def could_fit(self) -> dict[str, bool]:
+        """Say of each model whether its memory could be had, now or by evicting."""
+        return views.could_fit(self.lifecycle)
+
     def _known(self, model: str) -> None:
         if model not in self.lifecycle.residencies:
             raise unknown(model)

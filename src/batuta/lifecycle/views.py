@@ -43,6 +43,7 @@ def view(lifecycle: Lifecycle, model: str, now: float, *, wall: float = 0.0) -> 
         loads=r.loads,
         pinned=r.pinned,
         queue_position=_position(lifecycle, model),
+        waits_for=_waits_for(lifecycle, r),
     )
 
 
@@ -57,6 +58,55 @@ def plan(lifecycle: Lifecycle, model: str, now: float) -> LoadPlan:
     r = lifecycle.residencies[model]
     ledger = lifecycle.ledgers[r.spec.device]
     return lifecycle.room.plan(r, ledger, lifecycle.waiting, lifecycle.residencies, now)
+
+
+def could_fit(lifecycle: Lifecycle) -> dict[str, bool]:
+    """Say of each model whether it is there, or could be without unpinning another. One pass, for hundreds of them."""
+    held = {
+        device: {r.spec.id: book.holds(r.spec.id) for r in lifecycle.residencies.values() if r.pinned}
+        for device, book in lifecycle.ledgers.items()
+    }
+    pinned = {device: sum(holds.values()) for device, holds in held.items()}
+
+    def fits(r: Residency) -> bool:
+        if not r.spec.is_loadable or r.state in {S.READY, S.LOADING}:
+            return True
+        device = r.spec.device
+        return r.need <= lifecycle.ledgers[device].budget - pinned[device] + held[device].get(r.spec.id, 0)
+
+    return {model: fits(r) for model, r in lifecycle.residencies.items()}
+
+
+LEAVING = (S.DRAINING, S.UNLOADING)
+
+
+def _waits_for(lifecycle: Lifecycle, residency: Residency) -> tuple[str, ...]:
+    """Return the ids of the models that a waited-for model waits for.
+
+    1. Nobody waits for it, or it is there, coming, or resting: nothing.
+    2. It has to leave itself before it can come back.
+    3. What is loading on its device, since one is loaded at a time; where room is missing also what is leaving, and
+       what is in use and not pinned.
+    """
+    model, device = residency.spec.id, residency.spec.device
+    if not lifecycle.waiting.count(model):  # 1
+        return ()
+    if residency.state in LEAVING or residency.is_settling:  # 2
+        return (model,)
+    if residency.state not in {S.ABSENT, S.ASLEEP}:  # 1
+        return ()
+    ledger = lifecycle.ledgers[device]
+    lacks_room = residency.need > ledger.free
+
+    def is_in_the_way(other: Residency) -> bool:
+        if other is residency or other.spec.device != device or not other.spec.is_loadable:
+            return False
+        if other.state is S.LOADING:
+            return True
+        is_busy = other.state is S.READY and not other.pinned and other.in_flight > 0
+        return lacks_room and (other.state in LEAVING or other.is_settling or is_busy)
+
+    return tuple(sorted(r.spec.id for r in lifecycle.residencies.values() if is_in_the_way(r)))  # 3
 
 
 def _stage(lifecycle: Lifecycle, residency: Residency) -> str | None:

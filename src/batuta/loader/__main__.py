@@ -82,6 +82,9 @@ class Loader:
         await self.server.start()
         self._write_status()
         log.info("listening at %s", control.find(self._run_dir))
+        if self._args.for_gateway:
+            self._grace.expect(self._loop.time())
+            self._arm_grace()
         if self._args.model is not None:
             self._tasks.start(self._load_first(self._args.model), name="first model")
         try:
@@ -114,7 +117,7 @@ class Loader:
             self._grace_timer.cancel()
             self._grace_timer = None
         if self._grace.ends_at is not None and not self._stop.is_set():
-            log.info("no gateway: the models stay for %g s", self._args.grace)
+            log.info("no gateway: waiting %.3g s for one", self._grace.ends_at - self._loop.time())
             self._grace_timer = self._loop.call_at(self._grace.ends_at, self._end_grace)
 
     def _end_grace(self) -> None:
@@ -160,6 +163,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--models-dir", type=Path, action="append", default=[], help="another folder of models")
     parser.add_argument("--allow", type=Path, action="append", default=[], help="a single model file outside them")
     parser.add_argument("--grace", type=float, default=60.0, help="seconds to keep models after the last gateway left")
+    parser.add_argument("--for-gateway", action="store_true", help="end soon if no gateway comes: one has started this")
     parser.add_argument("--heartbeat", type=float, default=2.0, help="seconds between heartbeats to a model's process")
     parser.add_argument("--model", type=Path, help="a model file to load at start")
     return parser.parse_args(argv)

@@ -215,7 +215,14 @@ def command(settings: Settings) -> list[str]:
         # A person may name a file anywhere as the default model: that one file is allowed then.
         if named and named.endswith(".gguf") and os.sep in named:
             words += ["--allow", str(Path(named).expanduser().absolute())]
-    return [*words, "--grace", str(settings.loader.grace_s), "--heartbeat", str(settings.loader.heartbeat_s)]
+    return [
+        *words,
+        "--for-gateway",
+        "--grace",
+        str(settings.loader.grace_s),
+        "--heartbeat",
+        str(settings.loader.heartbeat_s),
+    ]
 
 
 def _append(path: Path) -> BinaryIO:

@@ -35,6 +35,7 @@ class Standing:
         fits: its memory could be had now or by evicting.
         last_used: monotonic seconds; 0 if never.
         load_seconds: what loading it takes; None if never measured.
+        is_offline: its provider could not be reached the last time it was asked.
     """
 
     spec: ModelSpec
@@ -43,6 +44,7 @@ class Standing:
     fits: bool
     last_used: float = 0.0
     load_seconds: float | None = None
+    is_offline: bool = False
 
 
 def tier_of(standing: Standing) -> Tier | None:

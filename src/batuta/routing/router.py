@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from batuta.catalog.entities import Capability, ModelSpec
+from batuta.catalog.names import not_found
 from batuta.errors import BadRequest, ModelNotFound
 from batuta.routing.alternatives import TIER_WORDS, Standing, alternatives
 from batuta.routing.roles import Virtual, as_virtual, holders, role_of
@@ -57,7 +58,8 @@ def plan(
     """Return who answers a request for `name`.
 
     1. A model's own name: that model; others only if the caller allows it.
-    2. A virtual name: whoever holds the role, then the alternatives; fallback unless the caller forbids it.
+    2. A virtual name: whoever holds the role, then the alternatives; fallback unless the caller forbids it. Who is
+       gone or offline is tried last: when it is back, and nobody else is there, it answers.
 
     Args:
         name: as the caller wrote it.
@@ -82,7 +84,7 @@ def plan(
         return RoutePlan(name, candidates[:MAX_CANDIDATES], alone.reason)
     virtual = as_virtual(name)
     if virtual is None:
-        raise ModelNotFound(f"there is no model {name!r}; GET /v1/models lists what there is", model=name)
+        raise not_found(name, [i for i, s in specs.items() if s.is_present], listing="GET /v1/models")
     return _plan_virtual(virtual, specs, world, needs, allow_fallback=allow_fallback is not False)  # 2
 
 
@@ -95,9 +97,17 @@ def _plan_virtual(
     allow_fallback: bool,
 ) -> RoutePlan:
     held = [s for s in holders(virtual, specs.values()) if needs <= s.capabilities]
-    firsts = [Candidate(s.id, f"holds the role {role_of(virtual).value}") for s in held[:1]]
-    others = _others(held[0] if held else None, world, needs)
-    candidates = (*firsts, *others)
+    first = held[0] if held else None
+    standings = world()
+    others = _others(first, lambda: standings, needs)[: MAX_CANDIDATES - 1]
+    offline = {s.spec.id: s.spec for s in standings if s.is_offline}
+    if first is None:
+        last = [s.id for s in offline.values() if s.is_present and s.enabled and needs <= s.capabilities]
+        candidates = others or tuple(Candidate(i, "was offline a moment ago") for i in sorted(last))
+    else:
+        holder = (Candidate(first.id, f"holds the role {role_of(virtual).value}"),)
+        is_away = first.id in offline or not first.is_present
+        candidates = (*others, *holder) if is_away and allow_fallback else (*holder, *others)
     if not candidates:
         raise ModelNotFound(
             f"no model can answer for {virtual.value!r}: put a .gguf file into the models folder, start Ollama, "

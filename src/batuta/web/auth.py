@@ -23,7 +23,7 @@ from batuta.vault.secret import Secret
 from batuta.web.errors import SlowDown
 
 COOKIE: Final = "batuta_session"
-FAILURES = 10  # wrong keys from one address within WINDOW_S before it has to wait
+FAILURES = 10  # wrong keys from one address within WINDOW_S before the next wrong one is told to wait
 WINDOW_S = 60.0
 MAX_ADDRESSES = 4096  # remembered for their failures; the longest forgotten go first
 MAX_SESSIONS = 1000  # a browser that never sends its cookie back must not fill the memory
@@ -151,16 +151,16 @@ class Auth:
         digest = _digest(key)
         if hmac.compare_digest(digest, self._token_digest):  # random and long: nobody guesses it, no limit needed
             return Identity(EVERYTHING, "local token", "token")
+        if (identity := self._match(digest)) is not None:  # a neighbour's wrong keys must not lock out a right one
+            return identity
         now = self._clock.monotonic()
         if wait := self._failures.wait_s(address, now=now):
             return SlowDown(
-                f"Too many wrong keys came from {address or 'this address'}; no key is looked at for now.",
+                f"Too many wrong keys came from {address or 'this address'}; wait before the next one.",
                 retry_after_s=wait,
             )
-        if (identity := self._match(digest)) is None:
-            self._failures.add(address, now=now)
-            return unauthorized()
-        return identity
+        self._failures.add(address, now=now)
+        return unauthorized()
 
     def _match(self, digest: bytes) -> Identity | None:
         match = None

@@ -63,7 +63,7 @@ class HeadTooLarge(CallerError):
 
 
 class SlowDown(CallerError):
-    """Too many wrong keys from one address; nothing is compared for it until the time is over."""
+    """Too many wrong keys from one address; until the time is over only a valid one is answered differently."""
 
     http_status = 429
     code = "too_many_failures"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from batuta.web.i18n import Language
+
+if TYPE_CHECKING:
+    from batuta.web.servers import ServerRow
 
 View = Mapping[str, Any]
 
@@ -26,6 +32,7 @@ STATES: Final[Mapping[str, str]] = {
     "draining": N_("finishing its answers"),
     "unloading": N_("unloading"),
     "external": N_("external"),
+    "offline": N_("offline"),
     "failed": N_("failed"),
     "disabled": N_("disabled"),
     "missing": N_("gone"),
@@ -50,14 +57,23 @@ CAUSES: Final[Mapping[str, str]] = {
     "quota": N_("quota used up"),
     "unknown": N_("unknown reason"),
 }
-
+UNKNOWN: Final = CAUSES["unknown"]
+CRASH_ELSEWHERE: Final = N_("its server broke off")  # a server has no process here that could crash
+SAYS_ENOUGH: Final = frozenset({"not_installed", "engine_offline"})  # causes after which the details are no news
+_INSIDE: Final = re.compile(r"(?:https?://)?(?:127(?:\.\d+){3}|localhost|\[::1\]):\d+(?:/v1)?")
 
 WAITED_FOR = frozenset({"loading", "queued"})
 
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One line of the models panel. `status` is a key of STATES; texts are in the reader's language."""
+    """One line of the models panel. `status` is a key of STATES; texts are in the reader's language.
+
+    Attributes:
+        detail: what the API says of an error, in English, where `error` had to leave it out.
+        waits: for whom a request for it waits, and how long that one is busy.
+        is_ours: Batuta loads it and holds its memory.
+    """
 
     id: str
     dom_id: str
@@ -73,8 +89,12 @@ class ModelRow:
     remaining_s: float | None
     hint: str
     error: str
+    detail: str
+    waits: str
     pinned: bool
     is_external: bool
+    is_ours: bool
+    can_pin: bool
     can_load: bool
     can_unload: bool
     action: str
@@ -113,11 +133,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Panel:
-    """The models panel: rows on this machine, rows elsewhere, and what went wrong while looking."""
+    """The models panel: rows on this machine, rows elsewhere, rows that are gone, and what went wrong while looking."""
 
     local: tuple[ModelRow, ...] = ()
     external: tuple[ModelRow, ...] = ()
+    gone: tuple[ModelRow, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+
+    @property
+    def rows(self) -> tuple[ModelRow, ...]:
+        """All rows."""
+        return (*self.local, *self.external, *self.gone)
 
     @property
     def is_empty(self) -> bool:
@@ -127,32 +153,62 @@ class Panel:
 
 def panel(models: Iterable[View], problems: Iterable[Problem], words: Language, *, now: float) -> Panel:
     """Sort the models into rows: what is in memory first, then by name. `now` is wall seconds."""
-    rows = sorted((model_row(view, words, now=now) for view in models), key=_order)
+    views = {str(view["id"]): view for view in models}
+    names = labels(views.values())
+    rows = sorted((model_row(view, words, now=now, names=names, views=views) for view in views.values()), key=_order)
+    here = [row for row in rows if row.status != "missing"]
     return Panel(
-        local=tuple(row for row in rows if not row.is_external),
-        external=tuple(row for row in rows if row.is_external),
+        local=tuple(row for row in here if not row.is_external),
+        external=tuple(row for row in here if row.is_external),
+        gone=tuple(row for row in rows if row.status == "missing"),
         problems=tuple(problems),
     )
 
 
-_ORDER = {"ready": 0, "loading": 1, "draining": 1, "unloading": 1, "queued": 1, "asleep": 2}
+def labels(models: Iterable[View]) -> dict[str, str]:
+    """Return what to call each model, by id: its name, or its id where another one has that name too."""
+    names = {str(view["id"]): str(view.get("name") or view["id"]) for view in models}
+    bearers = Counter(name.casefold() for name in names.values())
+    bearers.update(model.casefold() for model, name in names.items() if model.casefold() != name.casefold())
+    return {model: name if bearers[name.casefold()] == 1 else model for model, name in names.items()}
+
+
+_ORDER = {"ready": 0, "loading": 1, "draining": 1, "unloading": 1, "queued": 1, "asleep": 2, "offline": 4}
 
 
 def _order(row: ModelRow) -> tuple[int, str]:
     return (_ORDER.get(row.status, 3), row.name.casefold())
 
 
-def model_row(view: View, words: Language, *, now: float) -> ModelRow:
-    """Make one row from one model as `GET /manage/models` shows it."""
+def model_row(
+    view: View,
+    words: Language,
+    *,
+    now: float,
+    names: Mapping[str, str] = MappingProxyType({}),
+    views: Mapping[str, View] = MappingProxyType({}),
+) -> ModelRow:
+    """Make one row from one model as `GET /manage/models` shows it.
+
+    Args:
+        view: the model.
+        words: the reader's language.
+        now: wall seconds.
+        names: what to call each model, by id.
+        views: all models, by id: a row may speak of another one.
+    """
     status = status_of(view)
     fraction, stage = view.get("progress"), str(view.get("stage") or "")
     percent = None if fraction is None else max(0, min(100, int(fraction * 100)))
     is_external = bool(view.get("is_external"))
-    is_memory_ours = not is_external and any(_bytes(view))  # another program's models are its own to load
+    is_ours = is_memory_ours(view)
+    name = names.get(str(view["id"])) or str(view.get("name") or view["id"])
+    error, detail = _error_text(view, status, words, now=now, name=name)
+    waits = _waits(view, status, words, names=names, views=views)
     return ModelRow(
         id=str(view["id"]),
         dom_id="m-" + hashlib.sha256(str(view["id"]).encode()).hexdigest()[:12],
-        name=str(view.get("name") or view["id"]),
+        name=name,
         provider=str(view.get("provider") or ""),
         status=status,
         state=_state_text(status, percent, words),
@@ -162,26 +218,38 @@ def model_row(view: View, words: Language, *, now: float) -> ModelRow:
         seconds=_seconds_text(view, words) if status in WAITED_FOR else "",
         elapsed_s=view.get("elapsed_s"),
         remaining_s=view.get("remaining_s"),
-        hint=_hint(view, status, words),
-        error=_error_text(view, status, words, now=now),
+        hint=" · ".join(filter(None, (_hint(view, status, words, names=names), waits))),
+        error=error,
+        detail=detail,
+        waits=waits,
         pinned=bool(view.get("pinned")),
         is_external=is_external,
-        can_load=is_memory_ours and status in {"disk", "asleep"} and _fit(view)[0] != "never",
-        can_unload=is_memory_ours and status == "ready",
+        is_ours=is_ours,
+        can_pin=is_ours and status in {"ready", "loading", "queued", "disk", "asleep", "draining", "unloading"},
+        can_load=is_ours and status in {"disk", "asleep"} and _fit(view)[0] != "never" and not view.get("pinned_by"),
+        can_unload=is_ours and status == "ready",
         action={"failed": "retry", "disabled": "enable"}.get(status, ""),
     )
 
 
 def status_of(view: View) -> str:
-    """Choose the one word for a model: 1. failed, disabled or gone, 2. external, 3. where it stands in memory."""
+    """Choose the one word for a model.
+
+    1. Failed, disabled or gone. 2. Its server is offline: nothing that was true of it before is true now. 3. External.
+    4. Where it stands in memory.
+    """
     state = str(view.get("state") or "absent")
-    if state in {"failed", "disabled"}:  # 1
+    if state == "disabled":  # 1
         return state
-    if state == "absent" and view.get("is_present") is False:
+    if view.get("is_present") is False and state in {"absent", "offline", "failed"}:
         return "missing"
-    if view.get("is_external"):  # 2
+    if state == "offline" or (view.get("cause") == "engine_offline" and not is_memory_ours(view)):  # 2
+        return "offline"
+    if state == "failed":
+        return state
+    if view.get("is_external"):  # 3
         return "external"
-    if state == "absent":  # 3
+    if state == "absent":  # 4
         return "queued" if view.get("waiting") else "disk"
     return state if state in STATES else "disk"
 
@@ -210,16 +278,52 @@ def _fit(view: View) -> tuple[str, tuple[str, ...]]:
     return str(view.get("fits") or ""), tuple(view.get("evict") or ())
 
 
-def _hint(view: View, status: str, words: Language) -> str:
+def is_memory_ours(view: View) -> bool:
+    """Whether Batuta loads it; another program's models are that program's to load."""
+    return not view.get("is_external") and any(_bytes(view))
+
+
+def _waits(view: View, status: str, words: Language, *, names: Mapping[str, str], views: Mapping[str, View]) -> str:
+    """Say whom a request for this model waits for: 1. its own answers, before it is loaded anew, 2. others."""
+    others = tuple(model for model in view.get("waits_for") or () if model != view["id"])
+    if view.get("waiting") and (status == "draining" or view["id"] in (view.get("waits_for") or ())):  # 1
+        busy = int(view.get("in_flight") or 0)
+        return words.say_many("after %(n)s answer of its own", "after %(n)s answers of its own", busy) if busy else ""
+    parts = []
+    for model in others if status in WAITED_FOR else ():  # 2
+        name, busy = names.get(model, model), int((views.get(model) or {}).get("in_flight") or 0)
+        parts.append(_waits_for(name, busy, words))
+    return " · ".join(parts)
+
+
+def _waits_for(name: str, busy: int, words: Language) -> str:
+    if not busy:
+        return words.say(N_("waiting for %(model)s to leave"), model=name)
+    return words.say_many(
+        "waiting for %(model)s to finish %(n)s answer",
+        "waiting for %(model)s to finish %(n)s answers",
+        busy,
+        model=name,
+    )
+
+
+def _hint(view: View, status: str, words: Language, *, names: Mapping[str, str]) -> str:
     needed, held = _bytes(view)
     parts = []
     if status in {"disk", "asleep", "queued"} and needed:
         parts.append(words.say(N_("needs %(size)s"), size=words.size(needed)))
         when, evict = _fit(view)
-        if when == "never":
+        if pins := tuple(view.get("pinned_by") or ()):
+            who = ", ".join(names.get(model, model) for model in pins)
+            parts.append(_pinned_text(who, len(pins), words))
+        elif when == "never":
             parts.append(words.say(N_("more than the memory budget")))
         elif evict:
-            parts.append(words.say(N_("takes the place of %(models)s"), models=", ".join(evict)))
+            parts.append(
+                words.say(
+                    N_("takes the place of %(models)s"), models=", ".join(names.get(model, model) for model in evict)
+                )
+            )
         elif when == "after others leave":
             parts.append(words.say(N_("has to wait for room")))
     elif status in {"ready", "draining", "unloading"} and (held or needed):
@@ -231,21 +335,48 @@ def _hint(view: View, status: str, words: Language) -> str:
     return " · ".join(parts)
 
 
-def _error_text(view: View, status: str, words: Language, *, now: float) -> str:
-    cause, message = str(view.get("cause") or ""), view.get("error")
-    parts = [words.say(CAUSES[cause])] if cause in CAUSES else []
+def _pinned_text(who: str, count: int, words: Language) -> str:
+    return words.say_many(
+        "no room while %(models)s is pinned", "no room while %(models)s are pinned", count, models=who
+    )
+
+
+def _error_text(view: View, status: str, words: Language, *, now: float, name: str) -> tuple[str, str]:
+    """Return why it cannot answer in the reader's language, and the API's English where that had to be left out.
+
+    1. Gone and offline say it all by themselves. 2. Addresses inside this machine mean nothing to a person.
+    """
+    if status in {"missing", "offline"}:  # 1
+        return "", ""
+    cause = str(view.get("cause") or "")
+    message = "" if cause in SAYS_ENOUGH else without_address(str(view.get("error") or ""), name)  # 2
+    is_english = words.code == "en"
+    parts = [cause_text(cause, words, is_ours=is_memory_ours(view))] if cause in CAUSES else []
     if message:
-        parts.append(str(message))
+        parts += [message] if is_english else [] if parts else [words.say(UNKNOWN)]
     if status == "failed" and (retry_at := view.get("retry_at") or 0) > now:
         parts.append(words.say(N_("next try in %(seconds)s s"), seconds=words.number(retry_at - now)))
-    return " · ".join(parts)
+    return " · ".join(parts), "" if is_english else message
+
+
+def without_address(message: str, name: str) -> str:
+    """Return a message with a name in place of each address inside this machine."""
+    return _INSIDE.sub(name, message)
+
+
+def cause_text(cause: str, words: Language, *, is_ours: bool = True) -> str:
+    """Return a cause in words. `is_ours`: the process that ran it was one of Batuta's."""
+    if cause == "crash" and not is_ours:
+        return words.say(CRASH_ELSEWHERE)
+    text = CAUSES.get(cause, UNKNOWN)
+    return words.say(text)
 
 
 HUES = 6  # colours of the memory bar in the style sheet
 
 
-def device_row(view: View, words: Language) -> DeviceRow:
-    """Make one memory bar from one device of the memory view."""
+def device_row(view: View, words: Language, *, names: Mapping[str, str] = MappingProxyType({})) -> DeviceRow:
+    """Make one memory bar from one device of the memory view. `names`: what to call each model, by id."""
     budget = max(1, int(view.get("budget") or 0))
     segments = []
     start = used = 0
@@ -253,7 +384,7 @@ def device_row(view: View, words: Language) -> DeviceRow:
         count = int(part.get("bytes") or 0)
         used += count
         width = min(1000 - start, max(12, round(1000 * count / budget)))
-        name = str(part.get("name") or part.get("model") or "")
+        name = names.get(str(part.get("model"))) or str(part.get("name") or part.get("model") or "")
         segments.append(Segment(name=name, size=words.size(count), start=start, width=width, hue=index % HUES))
         start += width
     return DeviceRow(
@@ -283,3 +414,4 @@ class Snapshot:
     panel: Panel
     devices: tuple[DeviceRow, ...]
     welcome: Welcome
+    servers: tuple[ServerRow, ...] = ()

@@ -59,7 +59,8 @@ class Renderer:
 
     def fragments(self, words: Language, snapshot: Snapshot) -> dict[str, str]:
         """Print the parts of the page that change by themselves, by the id of the element they fill."""
-        inputs = {"models": snapshot.panel, "memory": snapshot.devices, "welcome": snapshot.welcome}
+        inputs: dict[str, Any] = {"models": snapshot.panel, "servers": snapshot.servers}
+        inputs |= {"memory": snapshot.devices, "welcome": snapshot.welcome}
         return {name: self._fragment(name, value, words) for name, value in inputs.items()}
 
     def toasts(self, words: Language, toasts: tuple[Toast, ...]) -> str:

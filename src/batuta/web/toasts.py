@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from zlib import crc32
 
 from batuta.observe.events import LoaderChanged, ModelStateChanged, Swapped
-from batuta.web.fragments import CAUSES, N_
+from batuta.web.fragments import N_, ModelRow, cause_text
 from batuta.web.i18n import Language
 
+Rows = Mapping[str, ModelRow]
 LASTS_S = 8.0  # long enough to read two lines, short enough not to pile up
 AT_MOST = 4
 
@@ -24,9 +27,9 @@ class Toast:
     until: float
 
 
-def toast(fact: Any, words: Language, *, now: float) -> Toast | None:
-    """Return the note a fact is worth, or None. `now` is monotonic seconds."""
-    if (found := _words_for(fact, words)) is None:
+def toast(fact: Any, words: Language, *, now: float, rows: Rows = MappingProxyType({})) -> Toast | None:
+    """Return the note a fact is worth, or None. `now` is monotonic seconds; `rows` are the panel's, by model."""
+    if (found := _words_for(fact, words, rows)) is None:
         return None
     tone, text = found
     return Toast(key=f"note-{crc32(text.encode()):08x}", tone=tone, text=text, until=now + LASTS_S)
@@ -38,18 +41,26 @@ def still_fresh(toasts: tuple[Toast, ...], *, now: float) -> tuple[Toast, ...]:
     return tuple(latest.values())[-AT_MOST:]
 
 
-def _words_for(fact: Any, words: Language) -> tuple[str, str] | None:
+def _name(model: str, rows: Rows) -> str:
+    return rows[model].name if model in rows else model
+
+
+def _words_for(fact: Any, words: Language, rows: Rows) -> tuple[str, str] | None:
     if isinstance(fact, ModelStateChanged):
+        name = _name(fact.model, rows)
         if fact.new == "failed":
-            reason = words.say(CAUSES.get(fact.cause or "unknown", CAUSES["unknown"]))
-            return "bad", words.say(N_("%(model)s failed: %(reason)s."), model=fact.model, reason=reason)
+            is_ours = fact.model not in rows or rows[fact.model].is_ours
+            reason = cause_text(fact.cause or "unknown", words, is_ours=is_ours)
+            return "bad", words.say(N_("%(model)s failed: %(reason)s."), model=name, reason=reason)
         if fact.new == "disabled":
-            return "bad", words.say(N_("%(model)s is switched off."), model=fact.model)
+            return "bad", words.say(N_("%(model)s is switched off."), model=name)
         if fact.new == "ready" and fact.old == "loading":
-            return "good", words.say(N_("%(model)s is ready."), model=fact.model)
+            return "good", words.say(N_("%(model)s is ready."), model=name)
     if isinstance(fact, Swapped) and fact.evicted:
-        gone = ", ".join(fact.evicted)
-        return "plain", words.say(N_("%(model)s takes the place of %(gone)s."), model=fact.model, gone=gone)
+        gone = ", ".join(_name(model, rows) for model in fact.evicted)
+        return "plain", words.say(
+            N_("%(model)s takes the place of %(gone)s."), model=_name(fact.model, rows), gone=gone
+        )
     if isinstance(fact, LoaderChanged):
         if fact.state == "down":
             return "bad", words.say(N_("The loader stopped. It is being started again."))

@@ -7,7 +7,7 @@ from typing import Any
 
 from batuta.catalog.entities import ModelSpec
 from batuta.catalog.records import Learned, ProviderState
-from batuta.errors import ModelNotFound
+from batuta.errors import Cause, ModelNotFound
 from batuta.lifecycle.residency import LoadPlan, ResidencyView
 from batuta.lifecycle.states import ModelState
 from batuta.web.services import Services
@@ -15,6 +15,8 @@ from batuta.web.services import Services
 View = dict[str, Any]
 _IN_MEMORY = {ModelState.READY, ModelState.DRAINING}
 _OUT_OF_USE = {ModelState.FAILED, ModelState.DISABLED}
+_AT_REST = {ModelState.ABSENT, ModelState.FAILED}
+OFFLINE = "offline"  # a state of the view alone: the lifecycle lets a named request try, so that it may find it back
 
 
 def model_views(services: Services) -> list[View]:
@@ -61,8 +63,10 @@ def compose(
         learned: what earlier runs saw of its loads.
     """
     state = residency.state if residency else ModelState.ABSENT
+    shown = _shown(spec, residency, provider)
     cause, error = _error(spec, residency, provider)
-    is_active = spec.enabled and spec.is_present and state not in _OUT_OF_USE
+    is_active = spec.enabled and spec.is_present and state not in _OUT_OF_USE and shown != OFFLINE
+    is_here = spec.is_present or shown != ModelState.ABSENT
     view = {
         "id": spec.id,
         "model_id": spec.address,
@@ -70,12 +74,12 @@ def compose(
         "provider": spec.provider_id,
         "is_local": spec.is_local,
         "is_external": not spec.is_local,
-        "is_loaded": state in _IN_MEMORY,
+        "is_loaded": shown in _IN_MEMORY,
         "is_loading": state is ModelState.LOADING,
         "is_active": is_active,
         "is_present": spec.is_present,
         "enabled": spec.enabled,
-        "state": state.value,
+        "state": shown,
         "error": error,
         "cause": cause,
         "roles": sorted(spec.roles),
@@ -87,8 +91,9 @@ def compose(
             "needed": plan.need if plan else spec.need_bytes if spec.is_loadable else 0,
             "held": residency.reserved if residency else 0,
         },
-        "fits": fits_text(plan) if plan else None,
-        "evict": list(plan.evict) if plan else [],
+        "fits": fits_text(plan) if plan and is_here else None,
+        "evict": list(plan.evict) if plan and is_here else [],
+        "pinned_by": list(plan.pinned_by) if plan and is_here else [],
     }
     return view | _course(residency, learned)
 
@@ -110,7 +115,25 @@ def _course(residency: ResidencyView | None, learned: Learned) -> View:
         "in_flight": r.in_flight if r else 0,
         "waiting": r.waiting if r else 0,
         "queue_position": r.queue_position if r else None,
+        "waits_for": list(r.waits_for) if r else [],
     }
+
+
+def _shown(spec: ModelSpec, residency: ResidencyView | None, provider: ProviderState | None) -> str:
+    """Return the state that people are shown.
+
+    1. Not there any more, and not in memory here: absent, whatever it was.
+    2. Behind a provider that cannot be reached, as the last look found: offline.
+    3. What the lifecycle says.
+    """
+    state = residency.state if residency else ModelState.ABSENT
+    if not spec.is_present and (state in _AT_REST or (state is ModelState.READY and not spec.is_loadable)):  # 1
+        return ModelState.ABSENT.value
+    if provider is not None and provider.is_online is False and not spec.is_loadable:  # 2
+        is_offline = residency is None or state in {ModelState.READY, ModelState.ABSENT}
+        if is_offline or (residency is not None and residency.cause is Cause.ENGINE_OFFLINE):
+            return OFFLINE
+    return state.value  # 3
 
 
 def _error(
@@ -131,7 +154,12 @@ def _error(
 
 
 def fits_text(plan: LoadPlan) -> str:
-    """Return `now`, `after evicting a, b`, `after others leave` (nothing can be evicted yet) or `never`."""
+    """Return `now`, `after evicting a, b`, `after others leave`, `after unpinning a` or `never`.
+
+    Others have to leave by themselves where nothing can be evicted yet.
+    """
+    if plan.pinned_by:
+        return f"after unpinning {', '.join(plan.pinned_by)}"
     if plan.fits != "after_evicting":
         return plan.fits
     return f"after evicting {', '.join(plan.evict)}" if plan.evict else "after others leave"
@@ -147,6 +175,7 @@ def plan_view(plan: LoadPlan) -> View:
         "need": plan.need,
         "free": plan.free,
         "budget": plan.budget,
+        "pinned_by": list(plan.pinned_by),
         "seconds": plan.seconds,
         "reason": plan.reason,
     }

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from batuta.catalog.entities import Provider, Role
+from batuta.catalog.itself import Address
 from batuta.catalog.records import LOCAL
 from batuta.catalog.store import NotSaved, Store
 from batuta.engines.base import ReportedModel
-from batuta.errors import BadRequest, BadSettings, ModelNotFound, UpstreamUnreachable
+from batuta.errors import BadRequest, BadSettings, Conflict, ModelNotFound, UpstreamUnreachable
 from batuta.settings import EngineSettings, ProviderSettings
 from tests.unit.catalog.stage import OLLAMA, Cast, cast
 
@@ -236,8 +237,8 @@ async def test_providers_come_and_go_by_a_persons_hand(data_dir: Path) -> None:
         await it.catalog.start()
         assert (await it.catalog.add_provider(API)).is_online
         assert "api/m" in it.catalog.specs()
-        with pytest.raises(BadRequest, match="already"):
-            await it.catalog.add_provider(API)
+        with pytest.raises(BadRequest, match="in the settings already"):
+            await it.catalog.add_provider(replace(API, id="ollama"))
         with pytest.raises(BadRequest, match="settings"):
             await it.catalog.remove_provider("ollama")
         await it.catalog.remove_provider("api")
@@ -247,6 +248,118 @@ async def test_providers_come_and_go_by_a_persons_hand(data_dir: Path) -> None:
     async with cast(data_dir) as it:
         await it.catalog.start()
         assert it.catalog.provider("api") is None
+
+
+async def test_a_provider_is_replaced_by_its_own_id(data_dir: Path) -> None:
+    """A wrong address is mended by adding it again; what was set about its models stays."""
+    async with cast(data_dir) as it:
+        it.answers["api"] = [ReportedModel("m")]
+        await it.catalog.start()
+        await it.catalog.add_provider(API)
+        await it.catalog.patch("api/m", pinned=True)
+        it.answers["api"] = UpstreamUnreachable("nobody there")
+        elsewhere = replace(API, base_url="https://other.example.com/v1")
+        assert not (await it.catalog.add_provider(elsewhere)).is_online
+        assert it.catalog.is_offline("api")
+        assert it.catalog.specs()["api/m"].pinned
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        assert [s.provider for s in it.catalog.providers() if s.provider.id == "api"] == [elsewhere]
+
+
+async def test_what_a_request_finds_out_of_a_provider_is_known_at_once(data_dir: Path) -> None:
+    """Refused: offline. Answered: back. The look has the last word, and nobody is told twice."""
+    async with cast(data_dir) as it:
+        it.answers["api"] = [ReportedModel("m")]
+        await it.catalog.start()
+        await it.catalog.add_provider(API)
+        told = len(it.changes)
+        it.catalog.note_reached("api", "refused the connection")
+        it.catalog.note_reached("api", "refused the connection")
+        assert it.catalog.is_offline("api")
+        assert ("api", "refused the connection") not in it.catalog.problems()
+        it.catalog.note_reached("api")
+        assert not it.catalog.is_offline("api")
+        assert len(it.changes) == told + 2
+        it.catalog.note_reached("api", "refused the connection")
+        await it.catalog.refresh()
+        assert not it.catalog.is_offline("api")
+
+
+async def test_a_model_that_is_gone_can_be_forgotten(data_dir: Path) -> None:
+    """With its settings, over restarts; one that is there cannot: it would be found again at once."""
+    async with cast(data_dir) as it:
+        path = it.file("old.gguf")
+        await it.catalog.start()
+        await it.catalog.patch("old", pinned=True)
+        with pytest.raises(Conflict, match="still there"):
+            await it.catalog.forget("old")
+        path.unlink()
+        await it.catalog.refresh()
+        await it.catalog.forget("old")
+        assert it.changes[-1].removed == ("old",)
+        with pytest.raises(ModelNotFound):
+            await it.catalog.forget("old")
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        assert it.catalog.get("old") is None
+
+
+async def test_a_brain_that_is_nobodys_is_a_problem_until_it_is_there(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A misspelt name in the settings is told with the nearest ids, in the problems and once in the log."""
+    async with cast(data_dir, brain="tinny") as it:
+        it.file("tiny.gguf")
+        await it.catalog.start()
+        await it.catalog.refresh()
+        await it.catalog.refresh()
+        (problem,) = it.catalog.problems()
+        assert problem.subject == "brain"
+        assert "'tinny'" in problem.reason
+        assert "did you mean tiny?" in problem.reason
+        assert sum("tinny" in record.getMessage() for record in caplog.records) == 1
+        it.file("tinny.gguf")
+        await it.catalog.refresh()
+        assert it.catalog.problems() == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "is_itself"),
+    [
+        ("127.0.0.1", "http://localhost:22888/v1", True),
+        ("127.0.0.1", "http://127.0.0.1:22888", True),
+        ("127.0.0.1", "http://[::1]:22888/v1", True),
+        ("0.0.0.0", "http://127.0.0.1:22888/v1", True),
+        ("10.0.0.5", "http://10.0.0.5:22888/v1", True),
+        ("10.0.0.5", "http://localhost:22888/v1", False),
+        ("127.0.0.1", "http://localhost:11434/v1", False),
+        ("127.0.0.1", "http://10.0.0.5:22888/v1", False),
+    ],
+)
+def test_an_address_of_its_own_is_known(host: str, url: str, is_itself: bool) -> None:
+    """By the port, and any name of the host it listens on."""
+    assert Address(host, 22888).is_at(url) is is_itself
+
+
+async def test_a_gateway_is_not_its_own_provider(data_dir: Path) -> None:
+    """Added by a person or named in the settings, it is refused; one that was saved earlier is told, and not asked."""
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        with pytest.raises(BadSettings, match="ollama"):
+            it.catalog.listens_at("127.0.0.1", 11434)
+    async with cast(data_dir) as it:
+        await it.catalog.start()
+        it.catalog.listens_at("127.0.0.1", 22888)
+        own = replace(API, base_url="http://localhost:22888/v1")
+        with pytest.raises(BadRequest, match="itself"):
+            await it.catalog.add_provider(own)
+        it.catalog.listens_at("127.0.0.1", 1)
+        await it.catalog.add_provider(own)
+        it.catalog.listens_at("127.0.0.1", 22888)
+        it.asked.clear()
+        await it.catalog.refresh()
+        assert it.asked == []
+        assert it.catalog.is_offline("api")
 
 
 async def test_a_provider_that_left_the_settings(data_dir: Path) -> None:

@@ -49,6 +49,9 @@ def gateway() -> Iterator[FakeGateway]:
         def do_GET(self) -> None:
             self._answer()
 
+        def do_PATCH(self) -> None:
+            self._answer()
+
         def do_POST(self) -> None:
             self._answer()
 

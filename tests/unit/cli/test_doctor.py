@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from batuta.cli.checks import engines, files, installation, machine
+from batuta.cli.checks import engines, files, installation, machine, servers
+from batuta.cli.checks import gateway as checks_gateway
 from batuta.cli.checks.engines import KnownEngine
 from batuta.cli.checks.findings import Finding, Health
+from batuta.cli.client import GatewayClient
 from batuta.cli.doctor import next_steps, report
 from batuta.cli.ports import holder_of, is_free
 from batuta.settings import Settings, load_settings
@@ -208,6 +210,88 @@ def test_the_next_step_suits_the_findings(settings: Settings) -> None:
     assert next_steps([running], settings) == ["Open http://x"]
     assert next_steps([some, warning], settings) == ["Start Batuta: batuta up", "Remove it."]
     assert str(settings.model_roots[0]) in next_steps([], settings)[0]
+
+
+@pytest.mark.parametrize("raw", [b"prot = 9", b"port = ", b"# \xe9", b"port = 9", b"\xef\xbb\xbfport = 9"])
+def test_wrong_settings_are_a_finding(batuta: Batuta, tmp_path: Path, raw: bytes) -> None:
+    """The doctor examines an installation with a bad settings file, and says what is wrong in it."""
+    (tmp_path / "config.toml").write_bytes(raw)
+    result = batuta("doctor", "--json")
+    (found,) = [item for item in json.loads(result.stdout)["findings"] if item["name"] == "settings"]
+    is_bad = b"port = 9" not in raw
+    assert found["health"] == ("broken" if is_bad else "ok")
+    assert str(tmp_path / "config.toml") in found["text"]
+    assert (result.exit_code == 1) or not is_bad
+    assert result.stderr == ""
+
+
+def test_a_variable_that_sets_nothing_is_a_warning() -> None:
+    """With the name that was probably meant."""
+    found = list(installation.settings_file({"BATUTA_CONFIG": "/none", "BATUTA_PRT": "5"}))
+    assert [item.health for item in found] == [Health.OK, Health.WARNING]
+    assert "Did you mean BATUTA_PORT?" in found[1].advice
+
+
+def test_servers_of_the_settings_are_asked(tmp_path: Path, gateway: FakeGateway, taken_port: int) -> None:
+    """One that answers, one that wants a key, one with a wrong address; no key is sent to any of them."""
+    gateway.answers |= {"GET /v1/models": {"data": []}, "GET /locked/models": (401, {})}
+    urls = [f"{gateway.url}{path}" for path in ("/v1", "/locked", "/wrong")]
+    given = [{"id": f"s{place}", "base_url": url, "key_env": "HOME"} for place, url in enumerate(urls)]
+    found = list(servers.servers(settings_at(tmp_path, providers=given)))
+    assert [item.health for item in found] == [Health.OK, Health.OK, Health.WARNING]
+    assert "wants a key" in found[1].text
+    assert "status 404" in found[2].text
+    assert not any("Authorization" in headers for _, _, headers in gateway.asked)
+    free = settings_at(tmp_path, providers=[{"id": "x", "base_url": f"http://127.0.0.1:{free_port()}/v1"}])
+    (silent,) = servers.servers(free)
+    assert silent.health is Health.WARNING
+    assert "does not answer" in silent.text
+
+
+def test_a_running_gateway_is_asked_for_its_servers_and_problems(gateway: FakeGateway) -> None:
+    """Those added by a person are among them; damaged files are examined elsewhere."""
+    gateway.answers |= {
+        "GET /manage/providers": {
+            "providers": [
+                {"id": "local", "base_url": None},
+                {"id": "up", "base_url": "http://a/v1", "is_online": True, "models": 2},
+                {"id": "down", "base_url": "http://b/v1", "is_online": False, "message": "refused"},
+            ]
+        },
+        "GET /manage/catalog/problems": {
+            "problems": [{"subject": "/m/x.gguf", "reason": "cut"}, {"subject": "brain", "reason": "no model 'nosuch'"}]
+        },
+    }
+    asked = GatewayClient(gateway.url)
+    assert [(item.name, item.health) for item in checks_gateway.servers(asked)] == [
+        ("up", Health.OK),
+        ("down", Health.WARNING),
+    ]
+    assert [item.name for item in checks_gateway.problems(asked)] == ["brain"]
+
+
+def test_a_named_model_that_is_no_file_is_told(settings: Settings) -> None:
+    """The default model of the settings is looked for among the files; one of a server is not."""
+    folder = settings.data_dir / "models"
+    folder.mkdir(parents=True)
+    tiny_gguf(folder / "tiny.gguf")
+
+    def told(name: str) -> list[str]:
+        return [item.text for item in files.named_models(settings_at(settings.data_dir, brain=name))]
+
+    assert told("tiny") == told("tiny.gguf") == told(str(folder / "tiny.gguf")) == told("ollama/qwen") == []
+    assert "did you mean tiny?" in told("tinny")[0]
+
+
+def test_files_that_the_catalog_passes_over_are_no_models(settings: Settings) -> None:
+    """A projector, a partial download and a name that cannot be an id are not counted."""
+    folder = settings.data_dir / "models"
+    folder.mkdir(parents=True)
+    for name in ("mmproj-x.gguf", "x.part.gguf", "evil\nname.gguf", ".hidden.gguf"):
+        tiny_gguf(folder / name)
+    total, *bad = files.own_folders(settings)
+    assert total.data["models"] == 0
+    assert ["rename it" in item.text for item in bad] == [True]
 
 
 def test_names_in_the_report_cannot_draw() -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from batuta.cli import start as subject
 from batuta.cli.start_view import JsonView, LiveView, PlainView, StartState, choose_view
+from batuta.cli.wanted import Wanted
 from batuta.errors import AddressInUse, AlreadyRunning, BadSettings
 from batuta.observe.events import (
     CatalogChanged,
@@ -121,6 +122,53 @@ def test_a_reader_that_left_does_not_stop_the_start(monkeypatch: pytest.MonkeyPa
         for fact in START:
             view(fact)
     assert opened == [URL]
+
+
+def test_the_catalog_row_ends_with_what_was_found(tmp_path: Path) -> None:
+    """The number of models that are there; with none, where to put one."""
+    for facts, text in (
+        ([CatalogChanged(added=("a", "b"), absent=("c",)), CatalogChanged(absent=("b",))], "1 model"),
+        ([], f"none yet: put a .gguf into {tmp_path}"),
+    ):
+        state = StartState(Wanted(folder=tmp_path))
+        for fact in [Starting("catalog", "looking for models"), *facts, Started(0.4)]:
+            state.apply(fact)
+        assert state.rows["catalog"].text == text
+
+
+def test_a_default_model_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the nearest name: as a row in a terminal, on stderr where stdout ends with the promised line."""
+    facts: list[Fact] = [Listening(URL, 0.1), CatalogChanged(added=("tiny",)), Started(0.4)]
+    for make in (PlainView, JsonView):
+        with make(lambda _url: None, Wanted("tinny")) as view:
+            for fact in facts:
+                view(fact)
+        shown = capsys.readouterr()
+        assert "there is no model 'tinny' to be the brain; did you mean tiny?" in shown.err
+        assert "tinny" not in shown.out
+    state = StartState(Wanted("tinny"))
+    for fact in facts:
+        state.apply(fact)
+    assert state.rows["brain"].mark == "!"
+
+
+@pytest.mark.parametrize("name", ["Tiny", "tiny.gguf", "/models/tiny.gguf", "ollama/qwen", "twice"])
+def test_a_default_model_may_be_named_in_many_ways(name: str) -> None:
+    """By id, file or path; one of a server may be listed later."""
+    assert Wanted(name, name).problem({"tiny", "twice-2"}) == ""
+
+
+def test_an_address_that_cannot_be_opened_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Listening on all addresses, the promised line and the browser get one that this machine can open."""
+    opened: list[str] = []
+    for make in (PlainView, JsonView, LiveView):
+        with make(opened.append) as view:
+            for fact in (Starting("loader", "x"), Started(0.1), Listening("http://0.0.0.0:5", 0.1)):
+                view(fact)
+        shown = capsys.readouterr().out
+        assert "0.0.0.0" not in shown
+        assert "http://127.0.0.1:5" in shown
+    assert opened == ["http://127.0.0.1:5"] * 3
 
 
 def test_names_cannot_draw_on_the_terminal() -> None:

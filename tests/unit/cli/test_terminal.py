@@ -8,10 +8,11 @@ from batuta.cli.terminal import duration, memory_text, plain_table, print_table
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(None, "-"), (0, "0.0 GB"), (13_040_000_000, "13.0 GB"), (36_000_000, "36 MB"), (1e8, "0.1 GB")]
+    ("count", "text"),
+    [(None, "-"), (0, "0 B"), (13_040_000_000, "13.0 GB"), (490_000_000, "490 MB"), (128e9, "128 GB")],
 )
 def test_memory(count: float | None, text: str) -> None:
-    """GB with one decimal; small things in MB, so that none is shown as nothing."""
+    """As the page shows them: MB below one GB, one decimal of a GB that is not a large number of them."""
     assert memory_text(count) == text
 
 
@@ -25,9 +26,9 @@ def test_durations(seconds: float | None, text: str) -> None:
 
 
 def test_a_piped_table_cuts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """Columns are padded with blanks, rows are one line each, nothing is cut or coloured."""
+    """Rows are one line each, nothing is cut or coloured; one very long cell does not widen the other rows."""
     print_table(["A", "B"], [["x" * 200, "1"], ["evil\n\x1b[31mrow", 2]])
-    assert capsys.readouterr().out.splitlines() == [f"A{' ' * 199}  B", f"{'x' * 200}  1", f"evil row{' ' * 192}  2"]
+    assert capsys.readouterr().out.splitlines() == ["A         B", f"{'x' * 200}  1", "evil row  2"]
 
 
 def test_an_empty_table_says_so_beside_the_pipe(capsys: pytest.CaptureFixture[str]) -> None:

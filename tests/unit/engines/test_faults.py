@@ -16,6 +16,7 @@ from batuta.engines.faults import FAULTS, KINDS, STATUSES, Seen
 from batuta.errors import (
     BatutaError,
     Cause,
+    ContextFull,
     KeyInvalid,
     ModelFailed,
     ModelLoading,
@@ -53,6 +54,71 @@ def test_every_status_has_an_error() -> None:
     blamed = {status for status, error in errors.items() if isinstance(error, UpstreamRejected)}
     assert blamed == {status for status in range(400, 500) if status not in STATUSES}
     assert all(errors[status].status == status for status in blamed)
+
+
+LLAMA_FULL = (
+    b'{"error":{"code":400,"message":"request (8231 tokens) exceeds the available context size (8192 tokens), try '
+    b'increasing it","type":"exceed_context_size_error","n_prompt_tokens":8231,"n_ctx":8192}}'
+)
+OPENAI_FULL = (
+    b'{"error":{"message":"This model\'s maximum context length is 8192 tokens. However, your messages resulted in '
+    b'9000 tokens.","type":"invalid_request_error","code":"context_length_exceeded"}}'
+)
+VLLM_FULL = (
+    b'{"object":"error","message":"This model\'s maximum context length is 4096 tokens. However, you requested 5000 '
+    b'tokens (4000 in the messages, 1000 in the completion).","type":"BadRequestError","code":400}'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "prompt", "context"),
+    [
+        (LLAMA_FULL, 8231, 8192),
+        (OPENAI_FULL, 9000, 8192),
+        (VLLM_FULL, 4000, 4096),
+        (b'{"error":{"message":"too long","type":"x","code":"context_length_exceeded"}}', None, None),
+    ],
+)
+def test_a_full_context_is_told_with_its_figures_and_the_ways_out(
+    body: bytes, prompt: int | None, context: int | None
+) -> None:
+    """Whatever words a backend has for it, the caller is told who holds how much, and what to do."""
+    error = classify(400, body)
+    assert isinstance(error, ContextFull)
+    assert (error.status, error.code, error.model) == (400, "context_full", "m")
+    assert (error.details.get("n_prompt"), error.details.get("n_ctx")) == (prompt, context)
+    assert "start a new chat, choose a model with a larger context" in error.message
+
+
+def test_a_model_of_ours_can_be_given_a_larger_context() -> None:
+    """The setting is named for a model that runs in Batuta, where it helps, and the model in place of a port."""
+    error = faults.classify(400, LLAMA_FULL, headers={}, where="tiny", model="tiny")
+    assert error.message == (
+        "the conversation has 8231 tokens, tiny holds 8192; start a new chat, choose a model with a larger context, or "
+        "raise engine.context_length."
+    )
+    in_band = faults.from_answer(InBandError("it is 5 tokens", "exceed_context_size_error"), where="m", model="m")
+    assert isinstance(in_band, ContextFull)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        "audio input is not supported",
+        "Failed to initialize samplers: std::exception",
+    ],
+)
+def test_what_a_model_cannot_do_is_the_callers_mistake_whatever_the_status(said: str) -> None:
+    """llama.cpp answers 500 to an image for a text model; sending it to another try or model would not help."""
+    error = classify(500, b'{"error":{"code":500,"message":"' + said.encode() + b'","type":"server_error"}}')
+    assert isinstance(error, UpstreamRejected)
+    assert error.status == 400
+
+
+def test_a_question_ends_with_its_own_mark() -> None:
+    """No full stop follows a question mark."""
+    assert faults.fault(Seen.REFUSED, where="here").message == "here refused the connection; is it running?"
 
 
 def test_a_loading_llama_server_is_not_a_failing_one() -> None:

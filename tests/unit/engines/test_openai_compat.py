@@ -12,14 +12,15 @@ import pytest
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
 from batuta.engines.base import EngineHealth, RawCall, ReportedModel
-from batuta.engines.openai_compat import OpenAICompatEngine, normal_url, reported
+from batuta.engines.openai_compat import OpenAICompatEngine, OpenAIWire, normal_url, own_models, reported
 from batuta.engines.transport import Transport
-from batuta.errors import BadSettings, UpstreamFailed
+from batuta.errors import BadSettings, StreamBroken, UpstreamFailed, UpstreamUnreachable
 from batuta.testing import faulty_upstream as faulty
 from batuta.testing.faulty_upstream import FaultyUpstream, Script
 from batuta.vault.secret import Secret
 
 KEY = Secret("sk-test-not-a-key-compat")
+CUT = faulty.stream("one")
 SPEC = ModelSpec("acme/small", "acme", "small")
 
 
@@ -108,6 +109,38 @@ async def test_usage_is_asked_for_where_it_must_be(stream: bool, wants: bool) ->
 def test_lists_are_read_as_far_as_they_say_anything(row: dict[str, Any], expected: ReportedModel) -> None:
     """Each backend tells something else beside the id."""
     assert reported(row) == expected
+
+
+def test_names_for_a_choice_of_another_batuta_are_no_models() -> None:
+    """Its `auto` is no model, and what it has from too far away is left out: two that list each other must not grow."""
+    rows = [
+        {"id": "tiny", "owned_by": "local"},
+        {"id": "a/b/c/d", "owned_by": "a"},
+        {"id": "a/b/c/d/e", "owned_by": "a"},
+        {"id": "auto", "owned_by": "batuta"},
+    ]
+    assert [row["id"] for row in own_models(rows)] == ["tiny", "a/b/c/d"]
+    assert [row["id"] for row in own_models([{"id": "auto"}, {"id": "a/b/c/d/e"}])] == ["auto", "a/b/c/d/e"]
+
+
+async def test_a_process_of_ours_goes_by_its_models_name() -> None:
+    """Nobody has heard of the port that a local model listens on: refused, failed and broken off name the model."""
+    async with FaultyUpstream(CUT) as upstream:
+        transport = Transport()
+        wire = OpenAIWire(transport, is_ours=True)
+        url = upstream.url
+        messages = []
+        with pytest.raises(StreamBroken) as broken:
+            async for _ in wire.chat(
+                url, None, SPEC, ChatRequest("small", (Message("user", "hi"),), stream=True), model="small"
+            ):
+                pass
+        messages.append(broken.value.message)
+        with pytest.raises(UpstreamUnreachable) as refused:
+            await wire.embed("http://127.0.0.1:1/v1", None, SPEC, ["x"], model="small")
+        messages.append(refused.value.message)
+        await transport.aclose()
+    assert all(message.startswith("acme/small ") and "127.0.0.1" not in message for message in messages)
 
 
 async def test_a_list_is_read_and_junk_in_it_passed_over() -> None:

@@ -15,6 +15,9 @@ from batuta.gateway.call import ENDPOINTS, Call, body_for, read_call
 CHAT = ENDPOINTS["/v1/chat/completions"]
 
 
+WORDS = [{"role": "user", "content": "hi"}]
+
+
 def read(**body: object) -> Call:
     return read_call(orjson.dumps(body), CHAT, request_id="r", deadline=1.0)
 
@@ -22,17 +25,18 @@ def read(**body: object) -> Call:
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        ({"messages": []}, "model"),
+        ({"messages": WORDS}, "model"),
         ({"model": "m"}, "messages"),
-        ({"model": "", "messages": []}, "model"),
-        ({"model": "a\nb", "messages": []}, "model"),
-        ({"model": 7, "messages": []}, "model"),
-        ({"model": "m", "messages": [], "temperature": -1}, "temperature"),
-        ({"model": "m", "messages": [], "temperature": "hot"}, "temperature"),
-        ({"model": "m", "messages": [], "n": 10**9}, "n"),
-        ({"model": "m", "messages": [], "n_discard": -5}, "n_discard"),
-        ({"model": "m", "messages": [], "max_tokens": 10**18}, "max_tokens"),
-        ({"model": "m", "messages": [], "stream": "yes"}, "stream"),
+        ({"model": "m", "messages": []}, "messages"),
+        ({"model": "", "messages": WORDS}, "model"),
+        ({"model": "a\nb", "messages": WORDS}, "model"),
+        ({"model": 7, "messages": WORDS}, "model"),
+        ({"model": "m", "messages": WORDS, "temperature": -1}, "temperature"),
+        ({"model": "m", "messages": WORDS, "temperature": "hot"}, "temperature"),
+        ({"model": "m", "messages": WORDS, "n": 10**9}, "n"),
+        ({"model": "m", "messages": WORDS, "n_discard": -5}, "n_discard"),
+        ({"model": "m", "messages": WORDS, "max_tokens": 10**18}, "max_tokens"),
+        ({"model": "m", "messages": WORDS, "stream": "yes"}, "stream"),
     ],
 )
 def test_a_wrong_field_is_refused_by_name(body: dict[str, object], word: str) -> None:
@@ -57,14 +61,14 @@ def test_no_bytes_make_anything_but_a_call_or_a_typed_error(body: bytes) -> None
 
 def test_the_body_goes_on_as_it_came_when_the_name_is_the_same() -> None:
     """Not one byte is re-encoded without need."""
-    call = read(model="m", messages=[], unknown={"kept": [1, 2.5, None]})
+    call = read(model="m", messages=WORDS, unknown={"kept": [1, 2.5, None]})
     assert body_for(call, "m") is call.body
 
 
 def test_only_the_name_changes_when_the_engine_calls_it_otherwise() -> None:
     """Unknown fields pass through."""
-    call = read(model="a/m", messages=[], unknown={"kept": [1, 2.5, None]})
-    assert orjson.loads(body_for(call, "m")) == {"model": "m", "messages": [], "unknown": {"kept": [1, 2.5, None]}}
+    call = read(model="a/m", messages=WORDS, unknown={"kept": [1, 2.5, None]})
+    assert orjson.loads(body_for(call, "m")) == {"model": "m", "messages": WORDS, "unknown": {"kept": [1, 2.5, None]}}
 
 
 def test_embeddings_cannot_stream() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import orjson
 import pytest
@@ -22,7 +23,9 @@ from batuta.errors import (
     UpstreamRejected,
     UpstreamUnreachable,
 )
+from batuta.gateway.admission import Admission
 from batuta.gateway.call import ENDPOINTS, read_call
+from batuta.gateway.serve import Gateway
 from batuta.lifecycle.states import ModelState
 from batuta.observe.events import RequestEnded
 from batuta.testing.fake_engine import FakePassThroughEngine
@@ -371,6 +374,48 @@ async def test_nobody_is_loaded_for_a_request_whose_deadline_has_passed() -> Non
         assert caught.value.details["tried"] == dict.fromkeys(("brain", "coder", "spare"), "model_loading")
         await s.clock.advance(200)
         assert s.engine.loads == {"brain": 1}
+
+
+async def test_a_refused_connection_takes_its_sisters_along_and_a_success_brings_them_back() -> None:
+    """One dead server: its other models are not suggested; a named request still tries, and finds it back."""
+    async with stage("pair") as it:
+        offline: set[str] = set()
+        it.gateway = Gateway(
+            specs=lambda: it.specs, runner=it.runner, admission=Admission(9, lambda: 0), clock=it.clock, bus=it.bus,
+            is_offline=offline.__contains__,
+            reached=lambda provider, why: offline.add(provider) if why else offline.discard(provider),
+        )  # fmt: skip
+        for name in ("api/a", "api/b"):
+            it.add(remote(name), it.api)
+        it.api.fail_chat("api/a", UpstreamUnreachable("api refused the connection; is it running?", model="api/a"))
+        with pytest.raises(UpstreamUnreachable) as refused:
+            await it.ask(it.call("api/a"))
+        assert refused.value.suggestion == "brain"
+        assert refused.value.message.endswith("is it running? brain could answer instead.")
+        assert len(offline) == 1
+        assert (await it.ask(it.call("api/b"))).text
+        assert not offline
+        assert it.gateway.alternative("brain")[0] == "api/b"
+
+
+async def test_the_hop_count_goes_up_with_each_gateway() -> None:
+    """What leaves this machine says how many gateways it has come through; a model of ours need not know."""
+    async with stage("pair", "api") as it:
+        assert (await it.play(it.call("brain"))).text
+        far = FakePassThroughEngine(it.clock)
+        seen: list[RawCall] = []
+        forward = far.forward
+
+        async def note(model: ModelSpec, call: RawCall) -> RawReply:
+            seen.append(call)
+            return await forward(model, call)
+
+        far.forward = note  # type: ignore[method-assign, assignment]  # it only looks
+        it.add(remote("api/gate"), far)
+        with suppress(BatutaError):
+            await it.ask(it.call("api/gate", hops=2))
+        assert seen[0].headers == {"x-batuta-hop": "3"}
+        await far.aclose()
 
 
 async def test_nobody_who_has_just_failed_is_suggested() -> None:

@@ -8,7 +8,7 @@ from batuta.lifecycle.commands import AbortLoad, Grant, Refuse, Sleep, StartLoad
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.states import ModelState
-from batuta.lifecycle.views import plan, view
+from batuta.lifecycle.views import could_fit, plan, view
 from batuta.observe.events import ModelStateChanged, QueueChanged, Swapped
 from batuta.testing.playbook import GB, Play, refused, remote, spec
 
@@ -144,7 +144,47 @@ def test_pinned_models_stay_and_the_refusal_names_them() -> None:
     (refusal,) = commands
     assert isinstance(refusal, Refuse)
     assert "9.0 GB" in refusal.error.message
-    assert "brain" in refusal.error.message
+    assert "pinned by brain; unpin it" in refusal.error.message
+    assert refusal.error.details == {"pinned_by": ["brain"]}
+
+
+def test_a_pin_in_the_way_is_not_for_ever() -> None:
+    """The plan names what to unpin; `never` is kept for what an empty device could not hold."""
+    play = Play(16 * GB, PAIR | {"huge": 20 * GB})
+    ready(play, "brain")
+    play.when(ev.PinChanged("brain", pinned=True))
+    kept_out = plan(play.lifecycle, "coder", play.now)
+    assert (kept_out.fits, kept_out.pinned_by) == ("after_unpinning", ("brain",))
+    huge = plan(play.lifecycle, "huge", play.now)
+    assert (huge.fits, huge.pinned_by) == ("never", ())
+    assert could_fit(play.lifecycle) == {"brain": True, "coder": False, "huge": False}
+    play.when(ev.PinChanged("brain", pinned=False))
+    assert could_fit(play.lifecycle) == {"brain": True, "coder": True, "huge": False}
+
+
+def test_a_waiting_model_says_whom_it_waits_for() -> None:
+    """A rival that is busy, one that is leaving or loading, or itself, while it has to leave before it comes back."""
+
+    def waits_for(model: str) -> tuple[str, ...]:
+        return view(play.lifecycle, model, play.now).waits_for
+
+    play = Play(16 * GB, PAIR)
+    ready(play, "brain")
+    play.when(play.wanted("a", "brain"))
+    assert waits_for("coder") == ()
+    play.when(play.wanted("b", "coder"))
+    assert waits_for("coder") == ("brain",)
+    play.when(ev.UnloadAsked("brain"))
+    assert play.state("brain") is ModelState.DRAINING
+    play.when(play.wanted("c", "brain"))
+    assert (waits_for("brain"), waits_for("coder")) == (("brain",), ("brain",))
+    play.when(ev.Released("a"))
+    assert play.state("brain") is ModelState.UNLOADING
+    assert waits_for("coder") == ("brain",)
+    play.when(ev.Unloaded("brain"))
+    loading = next(model for model in ("brain", "coder") if play.state(model) is ModelState.LOADING)
+    other = "coder" if loading == "brain" else "brain"
+    assert (waits_for(loading), waits_for(other)) == ((), (loading,))
 
 
 def test_a_model_larger_than_the_budget_is_refused_with_figures() -> None:

@@ -16,7 +16,7 @@ from batuta.errors import AlreadyRunning, BadModelFile, BadRequest, Cause, Model
 from batuta.loader import faults, lock, memory, status_file
 from batuta.loader.environment import allowed
 from batuta.loader.gguf import inspect
-from batuta.loader.grace import Grace
+from batuta.loader.grace import EXPECT_S, Grace
 from batuta.loader.paths import known_roots
 from batuta.loader.restart import FATAL_CRASHES, LONGEST_S, WINDOW_S, RestartPolicy
 from batuta.loader.server import parse_load
@@ -78,6 +78,16 @@ def test_it_is_never_started_five_times_within_a_minute(gaps: list[float]) -> No
 def test_a_loader_that_never_had_a_gateway_stays() -> None:
     """Started by hand, it waits as long as it takes."""
     assert not Grace(60).is_over(10**9)
+
+
+def test_a_loader_whose_gateway_never_comes_ends_soon() -> None:
+    """The gateway that started it was killed before its hello; one that does come takes the limit away."""
+    grace = Grace(60)
+    grace.expect(100.0)
+    assert not grace.is_over(100.0 + EXPECT_S / 2)
+    assert grace.is_over(100.0 + EXPECT_S)
+    grace.joined()
+    assert not grace.is_over(10**9)
 
 
 def test_the_last_gateway_starts_the_grace_and_a_return_ends_it() -> None:

@@ -54,6 +54,31 @@ def test_auto_starts_with_the_brain_and_falls_back_by_itself() -> None:
     assert route("brain", (*WORLD, brain), allow_fallback=False) == ["big"]
 
 
+def test_who_is_offline_is_tried_last_and_not_suggested() -> None:
+    """`auto` goes to whoever can answer; when nobody can, it tries who was offline: it may be back."""
+    brain = standing("api/brain", local=False, roles=frozenset({Role.BRAIN}), active=False, is_offline=True)
+    assert route("auto", (*WORLD, brain)) == ["far", "warm", "cold", "api/brain"]
+    assert route("auto", (*WORLD, brain), allow_fallback=False) == ["api/brain"]
+    assert route("auto", (brain,)) == ["api/brain"]
+    sister = standing("api/sister", local=False, active=False, is_offline=True)
+    assert route("auto", (sister,)) == ["api/sister"]
+    assert alternatives(None, (sister,), needs=CHAT) == []
+
+
+def test_a_brain_whose_file_is_gone_is_tried_last() -> None:
+    """It still holds the role, in case it comes back."""
+    gone = standing("gone", roles=frozenset({Role.BRAIN}), spec={"is_present": False})
+    assert route("auto", (*WORLD, gone)) == ["far", "warm", "cold", "gone"]
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
+    """As the management API does; what is gone is not offered."""
+    world = (standing("tiny"), standing("tinny", spec={"is_present": False}))
+    with pytest.raises(ModelNotFound, match=r"did you mean tiny\?") as refused:
+        route("tinyy", world)
+    assert refused.value.suggestion == "tiny"
+
+
 def test_a_role_nobody_holds_is_answered_by_the_best_there_is() -> None:
     """No setting is needed for a first answer."""
     assert route("executor", WORLD) == ["far", "warm", "cold"]

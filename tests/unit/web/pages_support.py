@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from batuta.catalog.entities import Provider
+from batuta.catalog.records import ProviderState
 from batuta.clock import Clock
 from batuta.observe.bus import Bus
 from batuta.settings import Settings
@@ -102,6 +104,13 @@ def every_state() -> list[dict[str, Any]]:
     ]
 
 
+def server(server_id: str, *, source: str = "person", **rest: Any) -> ProviderState:
+    """Return a model server of that name, on this machine."""
+    address = f"http://127.0.0.1:23100/{server_id}/v1"
+    provider = Provider(server_id, "openai_compat", name=server_id, base_url=address, is_local=True)
+    return ProviderState(provider, source, **rest)
+
+
 def one_device() -> list[dict[str, Any]]:
     """Return a card whose budget is partly taken."""
     return [
@@ -139,13 +148,18 @@ class StillClock:
 
 @dataclass
 class FakeCatalog:
-    """A catalog that only knows what could not become a model."""
+    """A catalog that knows what could not become a model, and the servers."""
 
     found: list[tuple[str, str]] = field(default_factory=list)
+    servers: list[ProviderState] = field(default_factory=list)
 
     def problems(self) -> list[tuple[str, str]]:
         """Return (file, why) for each bad file."""
         return self.found
+
+    def providers(self) -> list[ProviderState]:
+        """Return how each server stands."""
+        return self.servers
 
 
 @dataclass

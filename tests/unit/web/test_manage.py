@@ -158,6 +158,61 @@ async def test_a_model_that_never_fits_is_refused(data_dir: Path) -> None:
         assert (answer.status, error_of(answer.json())["code"]) == (503, "no_fit")
 
 
+async def test_a_pin_in_the_way_is_named(data_dir: Path) -> None:
+    """Pinned is not impossible: view, plan and refusal say what to unpin, and when that is done it loads."""
+    async with house(data_dir, "big-a", "big-b", budget=10_000) as it:
+        await it.ask("POST", "/manage/models/big-a/load")
+        await it.clock.advance(10.0)
+        await it.ask("PATCH", "/manage/models/big-a", {"pinned": True})
+        view = await it.view("big-b")
+        assert (view["fits"], view["pinned_by"]) == ("after unpinning big-a", ["big-a"])
+        plan = (await it.ask("POST", "/manage/plan", {"model": "big-b"})).json()
+        assert (plan["verdict"], plan["pinned_by"]) == ("after_unpinning", ["big-a"])
+        error = error_of((await it.ask("POST", "/manage/models/big-b/load")).json())
+        assert error["code"] == "no_fit"
+        assert "never" not in error["message"]
+        assert "pinned by big-a; unpin it" in error["message"]
+        await it.ask("PATCH", "/manage/models/big-a", {"pinned": False})
+        assert (await it.view("big-b"))["fits"] == "after evicting big-a"
+
+
+async def test_switching_on_brings_back_what_was_given_up(data_dir: Path) -> None:
+    """A model that failed too often is off by itself: `enabled: true` is meant, though the catalog's choice was so."""
+    async with house(data_dir, "brain") as it:
+        it.runner.set_enabled("brain", False)
+        assert (await it.view("brain"))["state"] == "disabled"
+        assert (await it.ask("PATCH", "/manage/models/brain", {"enabled": True})).json()["state"] == "absent"
+
+
+async def test_a_model_whose_file_is_gone_can_be_forgotten(data_dir: Path) -> None:
+    """204, and it is not listed any more; 409 while its file is there."""
+    async with house(data_dir, "old", "brain") as it:
+        there = await it.ask("DELETE", "/manage/models/old")
+        assert (there.status, error_of(there.json())["code"]) == (409, "conflict")
+        (it.cast.models / "old.gguf").unlink()
+        await it.services.catalog.refresh()
+        assert (await it.view("old"))["state"] == "absent"
+        assert (await it.ask("DELETE", "/manage/models/old")).status == 204
+        assert (await it.ask("GET", "/manage/models/old")).status == 404
+
+
+async def test_an_offline_providers_models_are_offline_and_not_suggested(data_dir: Path) -> None:
+    """As soon as a look or a request finds out; the next look that succeeds clears it."""
+    async with house(data_dir, "brain") as it:
+        it.cast.answers["ollama"] = [ReportedModel("a"), ReportedModel("b")]
+        await it.services.catalog.refresh()
+        assert (await it.view("ollama/a"))["state"] == "ready"
+        suggested = (await it.ask("GET", "/manage/models/ollama/a/alternative")).json()["model"]
+        assert suggested == "ollama/b"
+        it.services.catalog.note_reached("ollama", "refused the connection")
+        view = await it.view("ollama/b")
+        assert (view["state"], view["error"], view["is_active"]) == ("offline", "refused the connection", False)
+        suggested = (await it.ask("GET", "/manage/models/ollama/a/alternative")).json()["model"]
+        assert suggested == "brain"
+        await it.services.catalog.refresh()
+        assert (await it.view("ollama/b"))["state"] == "ready"
+
+
 async def test_patch_sets_and_keeps(data_dir: Path) -> None:
     """Each field alone; null TTL means never; what is not sent stays; the lifecycle hears of it."""
     async with house(data_dir) as it:

@@ -174,6 +174,15 @@ async def test_a_wish_that_nobody_knows_is_refused_in_words(header: tuple[bytes,
         assert at.stage.engine.loads.total() == 0
 
 
+async def test_a_circle_of_gateways_is_broken() -> None:
+    """Three gateways are a way, more are a circle; what is no number is refused too."""
+    async with door() as at:
+        looped = await at.ask("brain", (b"x-batuta-hop", b"4"), seconds=0)
+        assert (looped.status, looped.json()["error"]["code"]) == (508, "loop")
+        assert (await at.ask("brain", (b"x-batuta-hop", b"-1"), seconds=0)).status == 400
+        assert (await at.ask("brain", (b"x-batuta-hop", b"3"))).status == 200
+
+
 async def test_a_caller_may_allow_or_deny_other_models() -> None:
     """One word in a header."""
     async with door("pair", "api") as at:

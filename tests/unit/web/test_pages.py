@@ -15,11 +15,32 @@ from starlette.testclient import TestClient
 
 from batuta.observe.events import CatalogChanged, LoaderChanged, ModelStateChanged, RequestEnded, Swapped
 from batuta.web.errors import install_error_handlers
-from batuta.web.fragments import CAUSES, STATES, Problem, Snapshot, Welcome, device_row, model_row, panel, status_of
+from batuta.web.fragments import (
+    CAUSES,
+    STATES,
+    Problem,
+    Snapshot,
+    Welcome,
+    device_row,
+    labels,
+    model_row,
+    panel,
+    status_of,
+)
 from batuta.web.i18n import NAMES, language
 from batuta.web.routes import pages
 from batuta.web.toasts import AT_MOST, LASTS_S, still_fresh, toast
-from tests.unit.web.pages_support import GB, WALL, FakeServices, StillClock, every_state, external, one_device, view
+from tests.unit.web.pages_support import (
+    GB,
+    WALL,
+    FakeServices,
+    StillClock,
+    every_state,
+    external,
+    one_device,
+    server,
+    view,
+)
 
 WEB = Path(pages.__file__).parent.parent
 ENGLISH = language("en")
@@ -85,8 +106,115 @@ def test_failed_row_tells_cause_message_and_next_try() -> None:
     model = view("a", "failed", cause="out_of_memory", error="9.1 GB needed", retry_at=WALL + 30)
     assert model_row(model, ENGLISH, now=WALL).error == "out of memory · 9.1 GB needed · next try in 30 s"
     assert model_row(model, ENGLISH, now=WALL + 31).error == "out of memory · 9.1 GB needed"
-    offline = external("a", "b") | {"cause": "engine_offline", "error": "connection refused"}
-    assert model_row(offline, ENGLISH, now=WALL).error == "its server is offline · connection refused"
+
+
+@pytest.mark.parametrize("rest", [{"state": "offline"}, {"cause": "engine_offline", "error": "refused"}])
+@pytest.mark.parametrize("model", [external("a", "b"), view("b/a", "ready", provider="b", memory_bytes={})])
+def test_model_of_a_dead_server_is_offline_and_not_ready(model: dict[str, Any], rest: dict[str, Any]) -> None:
+    """Nobody reads "ready" of a model whose server does not answer; the list of servers says why."""
+    row = model_row(model | rest, ENGLISH, now=WALL)
+    assert (row.status, row.state, row.error) == ("offline", "offline", "")
+
+
+def test_portuguese_page_says_no_english_sentence_as_its_own() -> None:
+    """The API's English stands behind a disclosure and is marked as English; what the cause says is said once."""
+    portuguese = language("pt_BR")
+    failed = view("a", "failed", cause="corrupt_file", error="the file ends after 1.2 of 4.3 GB")
+    row = model_row(failed, portuguese, now=WALL)
+    assert (row.error, row.detail) == ("o arquivo está danificado", "the file ends after 1.2 of 4.3 GB")
+    html = page(FakeServices(models=[failed]), **{"accept-language": "pt-BR"})
+    assert '<span lang="en">the file ends after 1.2 of 4.3 GB</span>' in html
+    gone = view("a", is_present=False, cause="not_installed", error="its file is gone")
+    assert "its file is gone" not in page(FakeServices(models=[gone]), **{"accept-language": "pt-BR"})
+
+
+def test_no_address_inside_this_machine_is_shown() -> None:
+    """A port of a process that Batuta started means nothing to a person: the model is named in its place."""
+    failed = view("a", "failed", cause="crash", error="127.0.0.1:41685 broke its answer off.")
+    assert model_row(failed, ENGLISH, now=WALL).error == "its process crashed · a broke its answer off."
+
+
+def test_server_elsewhere_has_no_process_that_crashes() -> None:
+    """Of a model of another program nobody says that its process crashed: that process is not ours."""
+    broken = external("a", "b") | {"state": "failed", "cause": "crash"}
+    assert model_row(broken, ENGLISH, now=WALL).error == "its server broke off"
+    rows = {"a": model_row(broken, ENGLISH, now=WALL)}
+    fact = ModelStateChanged("a", "ready", "failed", "broke", cause="crash")
+    assert (note := toast(fact, ENGLISH, now=0.0, rows=rows)) is not None
+    assert note.text == "a failed: its server broke off."
+
+
+def test_models_of_one_name_are_told_apart() -> None:
+    """Two files with the same name inside are shown by their ids everywhere; a name of its own stays."""
+    models = [view("UPPER", "ready", name="tiny"), view("tiny-2", name="Tiny"), view("big", name="Big One")]
+    rows = panel(models, (), ENGLISH, now=WALL).rows
+    assert {row.id: row.name for row in rows} == {"UPPER": "UPPER", "tiny-2": "tiny-2", "big": "Big One"}
+    services = FakeServices(models=models)
+    services.devices = [{"budget": GB, "segments": [{"model": "UPPER", "name": "tiny", "bytes": 9}]}]
+    html = page(services)
+    assert "<title>UPPER: 9 B</title>" in html
+    assert 'aria-label="Unload UPPER"' in html
+    ready = ModelStateChanged("big", "loading", "ready", "loaded")
+    assert (note := toast(ready, ENGLISH, now=0.0, rows={row.id: row for row in rows})) is not None
+    assert note.text == "Big One is ready."
+
+
+def test_name_that_is_another_models_id_is_not_used() -> None:
+    """The id `tiny` names one model only, so a model called tiny is shown by its id."""
+    assert labels([view("tiny", name="First"), view("b", name="tiny")]) == {"tiny": "First", "b": "b"}
+
+
+def test_gone_models_stand_apart_and_can_be_forgotten() -> None:
+    """A deleted file does not stand among the models that can be used; the last one gone brings the guide back."""
+    services = FakeServices(models=[view("a"), view("old", is_present=False)])
+    html = page(services)
+    assert "1 model is gone" in html
+    assert html.index("1 model is gone") < html.index('data-model="old"')
+    assert 'aria-label="Forget old"' in html
+    services.models = [view("old", is_present=False)]
+    assert "No model yet" in page(services)
+
+
+def test_pins_are_named_where_they_are_the_obstacle() -> None:
+    """Who cannot be loaded because another is pinned is not said to be too large; the pin has a button."""
+    blocked = view("big-b", fits="after unpinning big-a", pinned_by=["big-a"])
+    row = model_row(blocked, ENGLISH, now=WALL, names={"big-a": "Big A"})
+    assert (row.can_load, row.hint) == (False, "needs 5.0 GB · no room while Big A is pinned")
+    html = page(FakeServices(models=[blocked, view("big-a", "ready", pinned=True), external("x/y", "x")]))
+    assert html.count('data-action="unpin"') == 1
+    assert html.count('data-action="pin"') == 1
+
+
+def test_wait_names_whom_it_waits_for() -> None:
+    """Queued behind an answer that runs: the row says whose, in both languages."""
+    models = [view("big-a", "ready", in_flight=1), view("big-b", waiting=1, waits_for=["big-a"])]
+    waits = [panel(models, (), language(code), now=WALL).rows[1].waits for code in ("en", "pt_BR")]
+    assert waits == ["waiting for big-a to finish 1 answer", "esperando big-a terminar 1 resposta"]
+    again = view("a", in_flight=1, waiting=1, waits_for=["a"])
+    assert model_row(again, ENGLISH, now=WALL).waits == "after 1 answer of its own"
+    leaving = view("a", "draining", in_flight=2, waiting=1)
+    assert model_row(leaving, ENGLISH, now=WALL).waits == "after 2 answers of its own"
+
+
+def test_servers_are_listed_with_what_can_be_done() -> None:
+    """A wrong address is no dead end: the server is named with its state, and can be corrected and removed."""
+    services = FakeServices(models=[external("good/m", "good"), external("dead/m", "dead")])
+    services.catalog.servers = [
+        server("good", source="settings", is_online=True),
+        server("dead", is_online=False, message="dead refused the connection; is it running?"),
+        server("usual", source="builtin", is_online=False),
+    ]
+    services.catalog.found = [("dead", "dead refused the connection; is it running?")]
+    html = page(services)
+    assert "2 servers" in html
+    assert "1 model</span> · http://127.0.0.1:23100/good/v1" in html
+    assert "offline</span> · http://127.0.0.1:23100/dead/v1" in html
+    assert html.count("dead refused the connection") == 1  # not among the problems too
+    assert re.findall(r'data-server="(\w+)"', html) == ["dead", "good"]
+    assert (html.count('data-action="change"'), html.count('data-action="remove"')) == (1, 1)
+    assert html.count('id="server-form"') == 1
+    portuguese = page(services, **{"accept-language": "pt-BR"})
+    assert "Não responde. O programa está em execução" in portuguese
 
 
 def test_another_programs_models_are_not_ours_to_load() -> None:
@@ -184,7 +312,7 @@ def test_empty_computer_is_shown_three_ways(code: str) -> None:
     assert "config.toml" in html
     assert "key_env" in html
     assert "the file ends after 0.4 of 2.0 GB" in html
-    assert html.count('<form class="provider"') == 1
+    assert html.count('<form class="provider"') == 2  # in the guide and in the side panel
 
 
 def test_hostile_names_stay_text() -> None:

@@ -74,8 +74,27 @@ def test_an_offline_provider_is_the_reason() -> None:
     state = ProviderState(Provider("o", "openai_compat"), "settings", is_online=False, message="nobody answers")
     view = view_of(replace(SPEC, is_loadable=False), replace(standing(ModelState.READY), message=""), provider=state)
     assert (view["cause"], view["error"]) == ("engine_offline", "nobody answers")
+    assert (view["state"], view["is_loaded"], view["is_active"]) == ("offline", False, False)
     fine = view_of(residency=replace(standing(ModelState.READY), message=""), provider=ProviderState(LOCAL, "builtin"))
     assert (fine["cause"], fine["error"]) == (None, None)
+
+
+def test_what_is_gone_is_absent_and_fits_nowhere() -> None:
+    """A file or listing that is gone: absent, whatever was of it before; what is still in memory is told as it is."""
+    gone = replace(SPEC, is_present=False)
+    for spec, state in ((gone, ModelState.ABSENT), (replace(gone, is_loadable=False), ModelState.READY)):
+        view = view_of(spec, standing(state))
+        assert (view["state"], view["is_present"], view["is_loaded"], view["fits"]) == ("absent", False, False, None)
+    assert view_of(gone, standing(ModelState.READY))["state"] == "ready"
+
+
+def test_whom_a_model_waits_for_and_what_pins_keep_it_out() -> None:
+    """Both by id."""
+    waiting = replace(standing(ModelState.ABSENT), waits_for=("coder",))
+    assert view_of(residency=waiting)["waits_for"] == ["coder"]
+    plan = replace(PLAN, fits="after_unpinning", pinned_by=("a", "b"))
+    view = compose(SPEC, waiting, plan, provider=None, learned=Learned())
+    assert (view["fits"], view["pinned_by"]) == ("after unpinning a, b", ["a", "b"])
 
 
 @pytest.mark.parametrize(

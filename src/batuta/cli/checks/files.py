@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from batuta.catalog.discovery import bad_address, printable
+from batuta.catalog.files import is_model_name
 from batuta.cli.checks.findings import Finding, Health
 from batuta.cli.escapes import one_line
 from batuta.cli.terminal import memory_text
-from batuta.errors import BadModelFile
+from batuta.cli.wanted import Wanted
+from batuta.errors import BadModelFile, Cause
 from batuta.loader.gguf import inspect
 from batuta.loader.paths import known_roots
 from batuta.settings import Settings
@@ -31,6 +34,9 @@ def own_folders(settings: Settings) -> Iterator[Finding]:
         good, size = 0, 0
         bad: list[tuple[Path, BadModelFile]] = []
         for path in gguf_files(root):
+            if reason := bad_address(str(path)):
+                bad.append((path, BadModelFile(f"{printable(path.name)}: {reason}", cause=Cause.UNREADABLE_FILE)))
+                continue
             try:
                 size += inspect(path, roots).size
                 good += 1
@@ -52,6 +58,19 @@ def own_folders(settings: Settings) -> Iterator[Finding]:
             )
 
 
+def named_models(settings: Settings) -> Iterator[Finding]:
+    """Tell which of the models that the settings name is no file here; one of a server is not looked for."""
+    if settings.brain is None and settings.executor is None:
+        return
+    named = [Path(name).expanduser() for name in (settings.brain, settings.executor) if name]
+    roots = known_roots(settings.data_dir, settings.models_dirs, os.environ)
+    found = {path.stem for root in roots if root.is_dir() for path in gguf_files(root)}
+    found |= {path.stem for path in named if path.suffix.lower() == ".gguf" and path.is_file()}
+    for text in Wanted.of(settings).problems(found):
+        advice = "Correct the setting brain or executor, or add the model; without it Batuta chooses by itself."
+        yield Finding("models", "named in the settings", Health.WARNING, text, advice)
+
+
 def other_folders(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Count the model files in the folders of other tools, without reading them."""
     own = {root.resolve() for root in settings.model_roots}
@@ -64,7 +83,7 @@ def other_folders(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fi
 
 def gguf_files(root: Path) -> list[Path]:
     """Return the model files below `root`, the later parts of split ones left out, sorted."""
-    return sorted(path for path in _files(root) if path.suffix.lower() == ".gguf" and not _LATER_PART.search(path.name))
+    return sorted(path for path in _files(root) if is_model_name(path.name) and not _LATER_PART.search(path.name))
 
 
 def ollama_blobs(root: Path) -> list[Path]:

@@ -13,16 +13,24 @@ from batuta.cli.checks.findings import Finding, Health
 from batuta.cli.config import without_password
 from batuta.cli.ports import holder_of, is_free
 from batuta.cli.record import GatewayRecord, is_alive, read_record
-from batuta.settings import Settings, config_path
+from batuta.settings import Settings, config_path, unknown_variables
 
 AREA = "installation"
 DATABASE = "batuta.db"
 
 
-def settings_file(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Tell where the settings file is."""
+def settings_file(environ: Mapping[str, str], problem: str | None = None) -> Iterator[Finding]:
+    """Tell where the settings file is, what is wrong with the settings, and which variables set nothing."""
     path = config_path(environ)
-    yield Finding(AREA, "settings", Health.OK, str(path) if path.is_file() else f"defaults; {path} does not exist")
+    if problem:
+        advice = f"Correct the settings: the report names each mistake with its place (the file is {path})."
+        yield Finding(AREA, "settings", Health.BROKEN, problem, advice, {"path": str(path)})
+    else:
+        yield Finding(AREA, "settings", Health.OK, str(path) if path.is_file() else f"defaults; {path} does not exist")
+    for name, meant in unknown_variables(environ):
+        hint = f"Did you mean {meant}? " if meant else ""
+        text = "this environment variable sets nothing"
+        yield Finding(AREA, name, Health.WARNING, text, f"{hint}Unset {name}, or give it its right name.")
 
 
 def data_folder(settings: Settings) -> Iterator[Finding]:

@@ -54,6 +54,7 @@ def _add_models(routes: APIRouter, models: _Models) -> None:
     add("POST", f"{one}/wait", models.wait, "Wait until a model is ready", response_model=f.ModelView)
     add("POST", f"{one}/unload", models.unload, "Unload a model", response_model=f.ModelView, status_code=202)
     add("GET", one, models.one, "Look at one model", response_model=f.ModelView)
+    add("DELETE", one, models.forget, "Forget a model that is not there any more", status_code=204)
     add("PATCH", one, models.patch, "Pin, keep alive, give roles, switch on or off", response_model=f.ModelView)
     add("POST", "/plan", models.plan, "Would it fit, what would go, how long", response_model=f.PlanView)
     add("GET", "/logs/{model_id:path}", models.log, "Last lines of a model's log", response_class=PlainTextResponse)
@@ -100,11 +101,13 @@ class _Models:
         if not spec.enabled:
             raise ModelDisabled(f"{spec.id} is switched off; switch it on first (PATCH enabled: true)", model=spec.id)
         plan = self._services.runner.plan_load(spec.id)
-        if plan.fits == "never":
+        if plan.fits == "never" or plan.pinned_by:
+            word = "cannot be loaded now" if plan.pinned_by else "can never be loaded with this memory budget"
             raise NoFit(
-                f"{spec.id} can never be loaded with this memory budget: {plan.reason}",
+                f"{spec.id} {word}: {plan.reason}",
                 model=spec.id,
                 suggestion=self._suggestion(spec),
+                details={"pinned_by": list(plan.pinned_by)} if plan.pinned_by else None,
             )
         self._services.runner.request_load(spec.id, deadline=self._deadline(self._services.settings.queue.deadline_s))
         return self._view(spec)
@@ -143,7 +146,14 @@ class _Models:
         """Change what is sent, leave the rest. Kept over restarts; nothing changes when it cannot be saved."""
         spec = self._spec(model_id)
         changes = form.model_dump(include=form.model_fields_set)
-        return self._view(await self._services.catalog.patch(spec.id, **changes))
+        spec = await self._services.catalog.patch(spec.id, **changes)
+        if changes.get("enabled") and spec.enabled:  # also one that was given up after failures, not by a person
+            self._services.runner.set_enabled(spec.id, True)
+        return self._view(spec)
+
+    async def forget(self, model_id: str) -> None:
+        """Forget a model whose file or listing is gone, and what was set about it; `conflict` for one that is there."""
+        await self._services.catalog.forget(self._spec(model_id).id)
 
     async def story(self, model_id: str) -> View:
         """What happened to it and why, oldest first; the last 200 lines."""
@@ -210,8 +220,13 @@ class _Providers:
         """Every provider: with Batuta, from the settings, or added by a person."""
         return {"providers": [self._view(state) for state in self._services.catalog.providers()]}
 
-    async def add(self, form: f.ProviderForm) -> View:
-        """Add an OpenAI-compatible server and ask it what it has. The key stays in the environment."""
+    async def add(self, form: f.ProviderForm, response: Response) -> View:
+        """Add an OpenAI-compatible server and ask it what it has. The key stays in the environment.
+
+        An id that was added here before is replaced, and answered with 200.
+        """
+        if self._services.catalog.provider(form.id) is not None:
+            response.status_code = 200
         provider = Provider(
             form.id,
             "openai_compat",

@@ -168,7 +168,7 @@ class ModelView(BaseModel):
     is_active: bool = Field(description="enabled, present and not failed")
     is_present: bool
     enabled: bool
-    state: str = Field(description="absent, loading, ready, asleep, draining, unloading, failed or disabled")
+    state: str = Field(description="absent, loading, ready, asleep, draining, unloading, failed, disabled or offline")
     progress: float | None = Field(description="0 to 1 while it is loaded, where that is known")
     stage: str | None = Field(description="queued, evicting, starting, reading or warming")
     elapsed_s: float | None
@@ -181,8 +181,9 @@ class ModelView(BaseModel):
     context_length: int
     capabilities: list[str]
     memory_bytes: MemoryBytes
-    fits: str | None = Field(description="now, `after evicting X`, `after others leave` or never")
+    fits: str | None = Field(description="now, `after evicting X`, `after others leave`, `after unpinning X` or never")
     evict: list[str]
+    pinned_by: list[str] = Field(description="pinned models without which it would fit")
     last_used: float | None
     load_seconds: float | None = Field(description="median of the last loads")
     loads: int
@@ -191,6 +192,7 @@ class ModelView(BaseModel):
     in_flight: int
     waiting: int
     queue_position: int | None
+    waits_for: list[str] = Field(description="models that it waits for; itself while it has to leave first")
 
 
 class Segment(BaseModel):
@@ -224,8 +226,9 @@ class PlanView(BaseModel):
 
     model: str
     fits: str
-    verdict: str = Field(description="now, after_evicting or never")
+    verdict: str = Field(description="now, after_evicting, after_unpinning or never")
     evict: list[str]
+    pinned_by: list[str]
     need: int
     free: int
     budget: int

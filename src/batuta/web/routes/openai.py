@@ -7,7 +7,7 @@ first heartbeat, with progress in comments; from then on an error can only be to
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -16,10 +16,12 @@ from fastapi import APIRouter
 
 from batuta.chat import sse
 from batuta.chat.dialects.openai import encode_error
-from batuta.errors import BadRequest, BatutaError, ModelNotFound
+from batuta.engines.openai_compat import HOP, MOST_HOPS
+from batuta.errors import BadRequest, BatutaError, HostError, LoopFound, ModelNotFound
 from batuta.gateway.attempt import EVENT_STREAM
 from batuta.gateway.call import ENDPOINTS, Call, Endpoint, Head, Trying, read_call
 from batuta.lifecycle.events import Priority
+from batuta.lifecycle.runner import CLOSING
 from batuta.lifecycle.states import ModelState
 from batuta.routing.roles import Virtual
 from batuta.web.auth import Identity
@@ -42,7 +44,9 @@ STATUS_VALUES = {
 }
 """Our states in the words of llama.cpp's router, which clients know."""
 
+LAST_WORDS_S = 0.5  # for a reader who does not read
 LONGEST_NAME = 512  # characters of a model's name; a file's name has at most 255
+_HOP = HOP.encode()
 _FALLBACK = {b"allow": True, b"deny": False}
 _PRIORITY = {b"interactive": Priority.INTERACTIVE, b"normal": Priority.NORMAL, b"batch": Priority.BATCH}
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
@@ -81,7 +85,7 @@ def models_body(services: Services) -> dict[str, Any]:
     items = []
     for spec in services.catalog.specs().values():
         residency = residencies.get(spec.id)
-        if residency is None or not spec.enabled:
+        if residency is None or not spec.enabled or not spec.is_present:
             continue
         status: dict[str, Any] = {"value": STATUS_VALUES[residency.state]}
         if residency.state is ModelState.FAILED:
@@ -105,7 +109,7 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
 
     async def route(scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:  # noqa: ARG001  # the edge has judged it
         body = await read_body(receive, limit)
-        fallback, priority = _wishes(scope["headers"])
+        fallback, priority, hops = _wishes(scope["headers"])
         refuse_crowded(body)
         try:
             call = read_call(
@@ -115,13 +119,14 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
                 deadline=services.clock.monotonic() + wait,
                 priority=priority,
                 allow_fallback=fallback,
+                hops=hops,
             )
         except RecursionError:
             raise BadRequest("the request body is nested too deeply") from None
         if len(call.model) > LONGEST_NAME:
             raise BadRequest(f"`model` has {len(call.model)} characters; at most {LONGEST_NAME} are accepted")
         reply = _Reply(services, send, call)
-        async with cancel_on_disconnect(scope, receive):
+        async with cancel_on_disconnect(scope, receive) as client:
             try:
                 async with aclosing(services.gateway.serve(call)) as pieces:
                     async for piece in pieces:
@@ -129,15 +134,22 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
                 await reply.end()
             except BatutaError as error:
                 await reply.fail(error)
+            except asyncio.CancelledError:
+                if client.is_gone or (task := asyncio.current_task()) is None:
+                    raise
+                task.uncancel()  # the server's time is up: the last words are an error, and then the task ends
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_WORDS_S):
+                        await reply.fail(HostError(CLOSING))
             finally:
                 reply.close()
 
     return route
 
 
-def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[bool | None, Priority]:
-    """Read `x-batuta-fallback: allow|deny` and `x-batuta-priority: interactive|normal|batch`."""
-    fallback, priority = None, Priority.INTERACTIVE
+def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[bool | None, Priority, int]:
+    """Read `x-batuta-fallback: allow|deny`, `x-batuta-priority: interactive|normal|batch` and `x-batuta-hop: N`."""
+    fallback, priority, hops = None, Priority.INTERACTIVE, 0
     for name, value in headers:
         if name == b"x-batuta-fallback":
             if value not in _FALLBACK:
@@ -147,7 +159,20 @@ def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[bool | None, Priority]:
             if value not in _PRIORITY:
                 raise BadRequest("`x-batuta-priority` must be `interactive`, `normal` or `batch`")
             priority = _PRIORITY[value]
-    return fallback, priority
+        elif name == _HOP:
+            hops = _hops(value)
+    return fallback, priority, hops
+
+
+def _hops(value: bytes) -> int:
+    if not value.isdigit() or len(value) > 3:
+        raise BadRequest("`x-batuta-hop` is the number of gateways that a request has come through")
+    if (hops := int(value)) > MOST_HOPS:
+        raise LoopFound(
+            f"the request has come through {hops} gateways and goes in a circle: one of them has another, or itself, "
+            "as its provider"
+        )
+    return hops
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -250,6 +275,7 @@ class _Reply:
             "elapsed_s": round(view.elapsed_s, 1),
             "remaining_s": None if view.remaining_s is None else round(view.remaining_s, 1),
             "position": view.queue_position,
+            "waits_for": view.waits_for,
         }
 
     async def _comment(self, facts: dict[str, Any]) -> None:

@@ -18,9 +18,10 @@ from batuta.observe.bus import Subscription
 from batuta.settings import config_path
 from batuta.web import i18n
 from batuta.web.assets import Assets
-from batuta.web.fragments import Problem, Snapshot, View, Welcome, device_row, panel
+from batuta.web.fragments import Problem, Snapshot, View, Welcome, device_row, labels, panel
 from batuta.web.i18n import Language
 from batuta.web.render import PAGE_HEADERS, Renderer, message
+from batuta.web.servers import server_rows, without_servers
 from batuta.web.services import Services
 from batuta.web.toasts import Toast, still_fresh, toast
 from batuta.web.views import memory_view, model_views
@@ -115,16 +116,20 @@ class _Pages:
     def _snapshot(self, words: Language) -> Snapshot:
         services = self._services
         problems = tuple(Problem(subject=str(what), reason=str(why)) for what, why in services.catalog.problems())
-        rows = panel(self._models(services), problems, words, now=services.clock.wall())
+        models = tuple(self._models(services))
+        servers = server_rows(services.catalog.providers(), models, words)
+        rows = panel(models, without_servers(problems, servers), words, now=services.clock.wall())
+        names = labels(models)
         return Snapshot(
             panel=rows,
-            devices=tuple(device_row(view, words) for view in self._memory(services)),
+            devices=tuple(device_row(view, words, names=names) for view in self._memory(services)),
             welcome=Welcome(
                 is_empty=rows.is_empty,
                 folders=tuple(str(folder) for folder in services.settings.model_roots),
                 settings_file=str(config_path(os.environ)),
                 problems=problems if rows.is_empty else (),
             ),
+            servers=servers,
         )
 
     async def _pictures(self, words: Language) -> AsyncIterator[bytes]:
@@ -134,13 +139,15 @@ class _Pages:
         with self._services.bus.subscribe() as box:
             while True:
                 notes = still_fresh(notes, now=clock.monotonic())
-                picture = self._renderer.fragments(words, self._snapshot(words))
+                snapshot = self._snapshot(words)
+                picture = self._renderer.fragments(words, snapshot)
                 picture["toasts"] = self._renderer.toasts(words, notes)
                 changed = {name: html for name, html in picture.items() if shown.get(name) != html}
                 yield sse.encode(message(changed)) if changed else sse.comment("still here")
                 shown = picture
                 facts = await _next_facts(box, clock)
-                notes += tuple(note for fact in facts if (note := toast(fact, words, now=clock.monotonic())))
+                rows = {row.id: row for row in snapshot.panel.rows}
+                notes += tuple(note for fact in facts if (note := toast(fact, words, now=clock.monotonic(), rows=rows)))
 
 
 async def _next_facts(box: Subscription, clock: Clock) -> list[Any]:

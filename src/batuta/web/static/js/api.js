@@ -4,9 +4,9 @@ import { say } from "./words.js";
 
 /** An answer that is no answer. `code` and `suggestion` are as the API gives them. */
 export class Problem extends Error {
-  constructor({ message, code = "", cause = "", model = "", suggestion = "", status = 0 }) {
+  constructor({ message, code = "", cause = "", model = "", suggestion = "", details = null, status = 0 }) {
     super(message);
-    Object.assign(this, { code, why: cause, model, suggestion, status });
+    Object.assign(this, { code, why: cause, model, suggestion, details, status });
   }
 }
 

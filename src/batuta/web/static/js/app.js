@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { Chat } from "./chat.js";
-import { listenToLive, listenToModels, listenToWelcome } from "./panel.js";
+import { listenToLive, listenToPanel, listenToWelcome } from "./panel.js";
 import { Picker } from "./picker.js";
 
 const byId = (id) => document.getElementById(id);
@@ -29,11 +29,12 @@ const chat = new Chat(
     stopEditing: byId("stop-editing"),
     conversation: byId("conversation"),
     follow,
+    pick: () => picker.open(),
   },
   { pickModel: () => picker.model },
 );
 
-listenToModels();
+listenToPanel();
 listenToWelcome();
 listenToLive(() => {
   picker.refresh();

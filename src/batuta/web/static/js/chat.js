@@ -8,6 +8,11 @@ import { say } from "./words.js";
 
 const KEY = "batuta.conversation";
 
+// What is kept of an error: the page says it anew after a reload, in the language it then has.
+function errorFacts({ message, code, why, model, suggestion, details }, asked) {
+  return { message, code, why, model: model || asked, suggestion, details };
+}
+
 export class Chat {
   #messages = [];
   #running = null;
@@ -140,7 +145,7 @@ export class Chat {
       announce(say("answer.done"));
     } catch (error) {
       if (error.name === "AbortError") message.stopped = true;
-      else message.error = { message: error.message, code: error.code, why: error.why, model: error.model, suggestion: error.suggestion };
+      else message.error = errorFacts(error, model);
     }
     started();
     this.#running = null;
@@ -159,6 +164,8 @@ export class Chat {
       onRegenerate: (message) => this.#again(message),
       onRetry: (message) => this.#again(message),
       onOther: (message, model) => this.#again(message, model),
+      onNew: () => this.reset(),
+      onPick: () => this.page.pick(),
       onShow: () => this.page.follow(),
     };
     const turns = this.#messages.map((message) => (message.role === "user" ? { element: userTurn(message, actions) } : new AnswerTurn(message, actions)));

@@ -7,6 +7,9 @@ import { say } from "./words.js";
 
 const marked = new Marked({
   gfm: true,
+  tokenizer: {
+    del: (source) => (source.startsWith("~~") ? false : undefined), // two strokes strike out; `a~b~c` stays as it is
+  },
   renderer: {
     heading({ tokens, depth }) {
       const level = Math.min(6, depth + 1); // the page has its own first heading

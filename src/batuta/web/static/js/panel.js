@@ -2,29 +2,44 @@
 
 import { call, modelPath } from "./api.js";
 import { copy, make } from "./dom.js";
+import { sentence } from "./problems.js";
+import { changeServer, listenToForm, removeServer } from "./servers.js";
 import { say } from "./words.js";
+
+const patch = (body) => (id) => call(modelPath(id), { method: "PATCH", body });
 
 const ACTIONS = {
   load: (id) => call(modelPath(id, "load"), { method: "POST", body: {} }),
   unload: (id) => call(modelPath(id, "unload"), { method: "POST", body: {} }),
-  enable: (id) => call(modelPath(id), { method: "PATCH", body: { enabled: true } }),
+  enable: patch({ enabled: true }),
+  pin: patch({ pinned: true }),
+  unpin: patch({ pinned: false }),
+  forget: (id) => call(modelPath(id), { method: "DELETE" }),
   retry: async (id) => {
     await call("/manage/models/reset-failed", { method: "POST", body: { model: id } });
     await call(modelPath(id, "load"), { method: "POST", body: {} });
   },
 };
 
-/** Answer the buttons of the models panel. */
-export function listenToModels() {
-  document.getElementById("models").addEventListener("click", async (event) => {
+/** Answer the buttons of the models panel and of the list of servers. */
+export function listenToPanel() {
+  onButton("models", (button) => ACTIONS[button.dataset.action](button.closest("[data-model]").dataset.model));
+  onButton("servers", (button) => {
+    const server = button.closest("[data-server]").dataset;
+    return button.dataset.action === "remove" ? removeServer(server) : changeServer(server);
+  });
+  listenToForm(document.getElementById("server-form"));
+}
+
+function onButton(place, act) {
+  document.getElementById(place).addEventListener("click", async (event) => {
     const button = event.target.closest("[data-action]");
     if (!button) return;
-    const id = button.closest("[data-model]").dataset.model;
     button.disabled = true;
     try {
-      await ACTIONS[button.dataset.action](id);
+      await act(button);
     } catch (problem) {
-      note(problem.message);
+      note(sentence(problem));
     } finally {
       button.disabled = false;
     }
@@ -38,21 +53,7 @@ export function listenToWelcome() {
     const button = event.target.closest("[data-copy]");
     if (button) copy(button.dataset.copy, button, say("copied"));
   });
-  welcome.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const form = event.target;
-    const result = form.querySelector(".result");
-    const { name, base_url } = Object.fromEntries(new FormData(form));
-    const id = name.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "") || "server";
-    try {
-      const response = await call("/manage/providers", { method: "POST", body: { id, name, base_url, is_local: true } });
-      const added = await response.json();
-      result.textContent = say(added.is_online === false ? "provider.offline" : "provider.added", { name, why: added.message });
-    } catch (problem) {
-      result.textContent = problem.message;
-    }
-    result.hidden = false;
-  });
+  listenToForm(welcome);
 }
 
 /** Show when the live stream is cut, and tell `onPicture` when a new picture is in place. */

@@ -1,6 +1,7 @@
 // Chooses the model: Auto, or one by name. The list is read from the models panel, which the server keeps current.
 
 import { make } from "./dom.js";
+import { rows } from "./rows.js";
 import { say } from "./words.js";
 
 const KEY = "batuta.model";
@@ -62,14 +63,10 @@ export class Picker {
     }
   }
 
-  #rows() {
-    return [...document.querySelectorAll("#models [data-model]")].map(({ dataset }) => dataset);
-  }
-
   #draw(active) {
     const wanted = this.search.value.trim().toLowerCase();
     const auto = { model: AUTO, name: say("auto"), state: say("auto.explained"), status: "auto" };
-    const found = [auto, ...this.#rows()].filter((row) => [row.name, row.model, row.provider].join(" ").toLowerCase().includes(wanted));
+    const found = [auto, ...rows()].filter((row) => [row.name, row.model, row.provider].join(" ").toLowerCase().includes(wanted));
     this.#options = found.map((row, index) => this.#option(row, index));
     this.list.replaceChildren(...this.#options);
     if (!found.length) this.list.append(make("li", { class: "none", role: "presentation" }, say("picker.none")));
@@ -110,7 +107,7 @@ export class Picker {
 
   // A chosen model that is gone from the list is still named: asking for it says what happened to it.
   #showName() {
-    const row = this.#rows().find(({ model }) => model === this.model);
+    const row = rows().find(({ model }) => model === this.model);
     this.name.textContent = this.model === AUTO ? say("auto") : (row?.name ?? this.model);
   }
 }

@@ -1,7 +1,9 @@
 // Draws the turns of a conversation. Knows nothing of requests.
 
-import { copy, iconButton, icon, make } from "./dom.js";
+import { copy, iconButton, make } from "./dom.js";
 import { render } from "./markdown.js";
+import { causeWords, problemBox } from "./problems.js";
+import { nameOf } from "./rows.js";
 import { MarkdownStream } from "./stream.js";
 import { maybe, number, say, seconds } from "./words.js";
 
@@ -26,8 +28,8 @@ export class AnswerTurn {
   #stream = null;
   #thinkingSince = 0;
 
-  constructor(message, { onRegenerate, onRetry, onOther, onShow }) {
-    Object.assign(this, { message, onRegenerate, onRetry, onOther, onShow });
+  constructor(message, { onRegenerate, onRetry, onOther, onNew, onPick, onShow }) {
+    Object.assign(this, { message, onRegenerate, onRetry, onOther, onNew, onPick, onShow });
     this.element = make("article", { class: "turn reply", "aria-label": say("answer") }, this.#body, this.#foot);
     if (message.reasoning) this.#showReasoning(message.reasoning, message.thinking);
     if (message.text) this.#text().append(render(message.text));
@@ -103,6 +105,16 @@ export class AnswerTurn {
     return tools.childElementCount ? [tools] : [];
   }
 
+  #errorBox(error) {
+    return problemBox(error, {
+      isPart: Boolean(this.message.text),
+      onRetry: () => this.onRetry(this.message),
+      onOther: (model) => this.onOther(this.message, model),
+      onNew: this.onNew,
+      onPick: this.onPick,
+    });
+  }
+
   #factsLine(facts) {
     const parts = [];
     if (facts.route && facts.route !== CHOSEN) parts.push(maybe(`route.${facts.route}`) || facts.route);
@@ -110,24 +122,9 @@ export class AnswerTurn {
     if (facts.rate) parts.push(say("facts.rate", { n: number(facts.rate, facts.rate < 10 ? 1 : 0) }));
     if (facts.completion) parts.push(say("facts.tokens", { prompt: number(facts.prompt ?? 0), completion: number(facts.completion) }));
     if (facts.finish === "length") parts.push(say("facts.length"));
-    const name = facts.model ? make("strong", {}, facts.model) : null;
+    const name = facts.model ? make("strong", {}, nameOf(facts.model)) : null;
     const line = make("p", { class: "facts" }, name, (name && parts.length ? " · " : "") + parts.join(" · "));
     return [line, ...fallbacks(facts).map((text) => make("p", { class: "facts fallback" }, text))];
-  }
-
-  #errorBox({ message, code, why, model, suggestion }) {
-    const other = suggestion && make("button", { type: "button", class: "quiet", on: { click: () => this.onOther(this.message, suggestion) } }, say("error.use", { model: suggestion }));
-    const retry = make("button", { type: "button", class: "quiet", on: { click: () => this.onRetry(this.message) } }, icon("retry"), say("retry"));
-    const cause = maybe(`cause.${why}`);
-    const small = [model, cause, code].filter(Boolean).join(" · ");
-    return make(
-      "div",
-      { class: "problem", role: "alert" },
-      make("strong", {}, this.message.text ? say("error.broken") : say("error.title")),
-      make("p", {}, message),
-      small && make("p", { class: "small" }, small),
-      make("p", { class: "actions" }, retry, other || null),
-    );
   }
 }
 
@@ -136,9 +133,10 @@ function fallbacks({ fallback, model }) {
   const tried = typeof fallback === "string" ? fallback.split(";") : (fallback ?? []);
   return tried.map((entry) => entry.trim()).filter(Boolean).map((entry) => {
     const cut = entry.lastIndexOf(",");
-    const from = cut < 0 ? entry : entry.slice(0, cut);
+    const id = cut < 0 ? entry : entry.slice(0, cut);
     const word = cut < 0 ? "" : entry.slice(cut + 1).trim();
-    const cause = maybe(`cause.${word}`) || word;
-    return cause ? say("fallback.cause", { from, model, cause }) : say("fallback", { from, model });
+    const names = { from: nameOf(id), model: nameOf(model) };
+    const cause = causeWords(word, id);
+    return cause ? say("fallback.cause", { ...names, cause }) : say("fallback", names);
   });
 }

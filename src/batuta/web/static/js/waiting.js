@@ -2,9 +2,12 @@
 
 import { call, modelPath } from "./api.js";
 import { announce, make } from "./dom.js";
+import { answersNow, nameOf, rowOf, rows } from "./rows.js";
 import { maybe, number, place, say } from "./words.js";
 
 const OFFER_AFTER_MS = 1200; // a wait shorter than this needs no way out
+const ASK_AGAIN_MS = 4000; // who can answer at once changes meanwhile
+const LOADS = new Set(["evicting", "starting", "reading", "warming"]);
 
 export class Waiting {
   #started = performance.now();
@@ -12,7 +15,7 @@ export class Waiting {
   #bar = make("progress", { max: 100, hidden: true, "aria-label": say("waiting.progress") });
   #other = make("button", { type: "button", class: "quiet", hidden: true });
   #timer;
-  #asked = "";
+  #askedAt = -ASK_AGAIN_MS;
   #stage = "";
   #note = {};
 
@@ -36,8 +39,7 @@ export class Waiting {
 
   /** Look at the models panel, which is current to a fifth of a second where the stream's notes are not. */
   look() {
-    const rows = [...document.querySelectorAll("#models [data-model]")].map(({ dataset }) => dataset);
-    const waited = rows.filter((row) => row.stage && (this.model === "auto" || row.model === this.model));
+    const waited = rows().filter((row) => row.stage && (this.model === "auto" || row.model === this.model));
     if (waited.length !== 1) return; // nothing to wait for, or nobody knows which one
     const [{ model, stage, percent, elapsed, remaining }] = waited;
     const value = (text, scale = 1) => (text === undefined ? undefined : Number(text) / scale);
@@ -55,35 +57,45 @@ export class Waiting {
     this.#show();
   }
 
+  // A model that is ready loads no more, whatever the last note said of it.
+  #current() {
+    const isOver = LOADS.has(this.#note.stage) && rowOf(this.model)?.status === "ready";
+    return isOver ? {} : this.#note;
+  }
+
   #show() {
-    const { stage = "", fraction, position, remaining_s: remaining, elapsed_s: elapsed, at = this.#started } = this.#note;
+    const { stage = "", fraction, position, remaining_s: remaining, elapsed_s: elapsed, at = this.#started } = this.#current();
     const now = performance.now();
     const percent = typeof fraction === "number" ? Math.round(fraction * 100) : null;
     const waited = elapsed === undefined || elapsed === null ? (now - this.#started) / 1000 : elapsed + (now - at) / 1000;
-    const doing = stage === "queued" && position ? say("waiting.queued", { place: place(position) }) : maybe(`stage.${stage}`) || say("stage.asking");
+    const whom = LOADS.has(stage) ? "" : rowOf(this.model)?.waits; // in the panel's words: who has to finish first
+    const queued = stage === "queued" && position ? say("waiting.queued", { place: place(position) }) : "";
+    const doing = whom || queued || maybe(`stage.${stage}`) || say("stage.asking");
     const parts = [percent === null ? doing : say("waiting.percent", { doing, percent })];
     if (waited >= 1) parts.push(say("seconds", { n: number(Math.floor(waited)) }));
     if (remaining > 0) parts.push(say("waiting.left", { n: number(Math.max(1, Math.round(remaining - (now - at) / 1000))) }));
-    const name = this.model && this.model !== "auto" ? make("strong", {}, this.model) : null;
+    const name = this.model && this.model !== "auto" ? make("strong", {}, nameOf(this.model)) : null;
     this.#line.replaceChildren(...(name ? [name, " · "] : []), parts.join(" · "));
     this.#bar.hidden = percent === null;
     if (percent !== null) this.#bar.value = percent;
-    if (doing !== this.#stage) announce([this.model === "auto" ? "" : this.model, doing].filter(Boolean).join(": "));
+    if (doing !== this.#stage) announce([this.model === "auto" ? "" : nameOf(this.model), doing].filter(Boolean).join(": "));
     this.#stage = doing;
   }
 
   async #offerOther() {
     const model = this.model;
-    if (!model || model === "auto" || this.#asked === model) return;
-    this.#asked = model;
+    const now = performance.now();
+    if (!model || model === "auto" || now - this.#askedAt < ASK_AGAIN_MS) return;
+    this.#askedAt = now;
+    let other = "";
     try {
-      const { model: other } = await (await call(modelPath(model, "alternative"))).json();
-      if (!other || other === model) return;
-      this.#other.textContent = say("waiting.other", { model: other });
-      this.#other.onclick = () => this.onOther(other);
-      this.#other.hidden = false;
+      other = (await (await call(modelPath(model, "alternative"))).json()).model;
     } catch {
-      this.#other.hidden = true; // no other model can answer: there is nothing to offer
+      // no other model can answer: there is nothing to offer
     }
+    this.#other.hidden = !other || other === model || !answersNow(other);
+    if (this.#other.hidden) return;
+    this.#other.textContent = say("waiting.other", { model: nameOf(other) });
+    this.#other.onclick = () => this.onOther(other);
   }
 }
