@@ -273,14 +273,15 @@ class App:
         return catalog
 
     async def start(self) -> None:
-        """Bring everything up, in order: the loader, the catalog, what is still in memory, the default model."""
-        self.bus.publish(Starting("loader", "starting"))
-        await self.runner.start()
-        await self.supervisor.start()
-        self._device = await self._best_device()
-        self.bus.publish(Starting("catalog", "looking for models"))
+        """Bring everything up: the loader and, meanwhile, the catalog; what is still in memory; the default model."""
         self.bus.listen(self._loaded)
+        await self.runner.start()
+        self.bus.publish(Starting("loader", "starting"))
+        loader = self.tasks.start(self.supervisor.start(), name="loader start")
+        self.bus.publish(Starting("catalog", "looking for models"))
         await self.catalog.start()
+        await loader
+        await self._choose_device()
         await self.runner.observe()
         if (default := self.default_model()) is not None:
             self.bus.publish(Starting("model", default))
@@ -310,17 +311,20 @@ class App:
             with suppress(BatutaError):
                 await self.runner.wait_ready(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
 
-    async def _best_device(self) -> str:
-        """Return the device that llama.cpp computes on: the first GPU it can use, else the host."""
+    async def _choose_device(self) -> None:
+        """Book local models on the device that llama.cpp computes on: the first GPU it can use, else the host."""
         if self.settings.engine.gpu_layers == 0:
-            return HOST
+            return
         try:
             found = await self.supervisor.client.devices()
         except BatutaError:
-            return HOST
+            return
         ours = {d.id for d in self._devices}
         usable = [d["id"] for d in found if d.get("is_usable") and d["kind"] != "host" and d["id"] in ours]
-        return str(usable[0]) if usable else HOST
+        if usable:
+            self._device = str(usable[0])
+            for spec in self.catalog.specs().values():
+                self._register(spec)
 
     def _loaded(self, fact: Fact) -> None:
         """Have the catalog learn what a load showed. Not at once: the catalog answers with a change of its own."""

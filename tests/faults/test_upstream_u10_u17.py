@@ -6,12 +6,12 @@ import pytest
 
 from batuta.chat.types import Delta, FinishReason
 from batuta.errors import (
+    ContextFull,
     KeyInvalid,
     StreamBroken,
     UpstreamFailed,
     UpstreamOverloaded,
     UpstreamRateLimited,
-    UpstreamRejected,
 )
 from batuta.testing import faulty_upstream as faulty
 from batuta.testing.faulty_upstream import delta_event
@@ -37,7 +37,7 @@ async def test_u10_a_web_page(stream: bool, is_direct: bool) -> None:
         ({"code": 429}, UpstreamRateLimited),
         ({"code": 503}, UpstreamOverloaded),
         ({"type": "authentication_error"}, KeyInvalid),
-        ({"type": "exceed_context_size_error", "code": 400}, UpstreamRejected),
+        ({"type": "exceed_context_size_error", "code": 400}, ContextFull),
     ],
     ids=["nameless", "429", "503", "key", "too long"],
 )

@@ -248,7 +248,7 @@ def classify(
         raw = body.decode("utf-8", "replace")
         seen = seen_in_words(raw) or seen
         if seen is Seen.CONTEXT_FULL:
-            return context_full(raw, where=where, model=model)
+            return context_full(raw, words=clean(words, hide), where=where, model=model)
     wait = parse_retry_after(headers.get("retry-after"), now=now())
     if seen is Seen.LOADING and wait is None:
         wait = LOADING_RETRY_S
@@ -273,11 +273,12 @@ def seen_in_words(words: str) -> Seen | None:
     return next((seen for pattern, seen in WORDS if pattern.search(words)), None)
 
 
-def context_full(said: str, *, where: str, model: str | None = None) -> ContextFull:
+def context_full(said: str, *, words: str = "", where: str, model: str | None = None) -> ContextFull:
     """Return the error for a conversation that is longer than the model's context.
 
     Args:
-        said: the backend's words, with the figures if it told them.
+        said: what the backend answered, with the figures if it told them.
+        words: its own words, already cleaned; told where there are no figures.
         where: who said it: the model itself, when it is one of ours.
         model: the model that was asked for.
     """
@@ -290,7 +291,7 @@ def context_full(said: str, *, where: str, model: str | None = None) -> ContextF
         ways += ", or raise engine.context_length"
     told = {"n_prompt": prompt, "n_ctx": context}
     return ContextFull(
-        f"{has}, {holds}; {ways}.",
+        f"{has}, {holds}; {ways}.{f' It said: {words}' if words and prompt is None else ''}",
         model=model,
         details={key: value for key, value in told.items() if value is not None},
     )
@@ -311,7 +312,7 @@ def from_answer(error: InBandError, *, where: str, model: str | None = None, hid
     if seen in {Seen.REJECTED, Seen.SERVER_ERROR, Seen.ERROR_IN_ANSWER, Seen.CONTEXT_FULL}:
         seen = seen_in_words(f"{error.kind}: {error.message}") or seen
     if seen is Seen.CONTEXT_FULL:
-        return context_full(error.message, where=where, model=model)
+        return context_full(error.message, words=clean(error.message, hide), where=where, model=model)
     return fault(seen, where=where, said=clean(error.message, hide), model=model, status=error.status)
 
 

@@ -16,7 +16,7 @@ from batuta.clock import Clock
 from batuta.engines.base import NO_HEADERS, PassThroughEngine, RawCall, RawReply
 from batuta.engines.openai_compat import HOP
 from batuta.errors import BadRequest, BatutaError, ProviderError
-from batuta.gateway.call import Call, body_for
+from batuta.gateway.call import Call, body_for, fields_of
 from batuta.gateway.stream import StreamWatch, read_reply
 from batuta.lifecycle.runner import Lease
 
@@ -118,7 +118,7 @@ async def _watched(reply: RawReply, attempt: Attempt, model: str) -> AsyncGenera
 async def _encode(lease: Lease, call: Call, attempt: Attempt) -> AsyncGenerator[bytes, None]:
     engine, spec = lease.engine, lease.spec
     if call.endpoint.path == "embeddings":
-        fields = orjson.loads(call.body)
+        fields = fields_of(call)
         inputs = fields["input"] if isinstance(fields["input"], list) else [fields["input"]]
         result = await engine.embed(spec, inputs)
         attempt.usage = result.usage
@@ -126,7 +126,7 @@ async def _encode(lease: Lease, call: Call, attempt: Attempt) -> AsyncGenerator[
         return
     if call.endpoint.path != "chat/completions":
         raise BadRequest(f"{spec.id} answers chat only; use POST /v1/chat/completions", model=spec.id)
-    request = openai.parse_chat(orjson.loads(call.body))
+    request = openai.parse_chat(fields_of(call))
     answer_id, created = f"chatcmpl-{call.request_id}", int(time.time())
     async with aclosing(_deltas(engine.chat(spec, request), attempt)) as deltas:
         if call.stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import orjson
@@ -122,11 +123,20 @@ def read_call(
     return Call(request_id, endpoint, fields.model, body, stream, deadline, priority, allow_fallback, hops)
 
 
+def fields_of(call: Call) -> dict[str, Any]:
+    """Return the whole body. Raises BadRequest for a number that no engine could read."""
+    try:
+        fields: dict[str, Any] = orjson.loads(call.body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"the request body cannot be read: {error}", model=call.model) from None
+    return fields
+
+
 def body_for(call: Call, wire_name: str) -> bytes:
     """Return the body with the model's name at its engine; the very bytes that came if the name is the same."""
     if wire_name == call.model:
         return call.body
-    fields = orjson.loads(call.body)
+    fields = fields_of(call)
     fields["model"] = wire_name
     return orjson.dumps(fields)
 

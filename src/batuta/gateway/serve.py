@@ -17,7 +17,7 @@ from batuta.gateway.admission import Admission
 from batuta.gateway.attempt import Attempt, Patience, ask
 from batuta.gateway.call import Call, Head, Trying
 from batuta.gateway.fallback import Step, cause_of, next_step
-from batuta.lifecycle.residency import ResidencyView
+from batuta.lifecycle.residency import Residency
 from batuta.lifecycle.runner import Runner
 from batuta.lifecycle.states import ModelState
 from batuta.observe.bus import Bus
@@ -189,24 +189,25 @@ class Gateway:
 
     def world(self) -> Sequence[Standing]:
         """Return the standing of every model."""
-        views, fits = self._runner.snapshot().models, self._runner.could_fit()
+        # Not a snapshot with all its views and plans: with hundreds of models that costs `auto` some milliseconds.
+        known, fits = self._runner.lifecycle.residencies, self._runner.could_fit()
         return [
-            self._standing(spec, views.get(spec.id), could_fit=fits.get(spec.id, False))
+            self._standing(spec, known.get(spec.id), could_fit=fits.get(spec.id, False))
             for spec in self._specs().values()
         ]
 
-    def _standing(self, spec: ModelSpec, view: ResidencyView | None, *, could_fit: bool) -> Standing:
+    def _standing(self, spec: ModelSpec, residency: Residency | None, *, could_fit: bool) -> Standing:
         is_offline = self._is_offline(spec.provider_id)
-        if view is None or is_offline:
+        if residency is None or is_offline:
             return Standing(spec, is_ready=False, is_active=False, fits=False, is_offline=is_offline)
-        is_active = view.state not in OUT_OF_USE
+        is_active = residency.state not in OUT_OF_USE
         return Standing(
             spec,
-            is_ready=view.state is ModelState.READY,
+            is_ready=residency.state is ModelState.READY,
             is_active=is_active,
             fits=is_active and could_fit,
-            last_used=view.last_used or 0.0,
-            load_seconds=view.load_seconds,
+            last_used=residency.last_used if residency.was_used else 0.0,
+            load_seconds=residency.typical_load_s,
         )
 
     def alternative(self, model: str, *, but: Collection[str] = ()) -> tuple[str | None, str]:

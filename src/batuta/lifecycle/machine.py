@@ -321,6 +321,7 @@ class Lifecycle:
     def _on_registered(self, event: ev.Registered, now: float) -> None:
         spec = event.spec
         residency = self.residencies.get(spec.id)
+        is_new = residency is None
         if residency is None:
             residency = Residency(spec, since=now, epoch=next(self._epochs))
             self.residencies[spec.id] = residency
@@ -335,7 +336,8 @@ class Lifecycle:
             self._on_switched_on(ev.SwitchedOn(spec.id), now)
         elif not spec.enabled and residency.enabled:
             self._on_switched_off(ev.SwitchedOff(spec.id), now)
-        self._is_unsettled = True
+        # Nobody can wait for a model that has just come; settling for each of thousands would hold everything up.
+        self._is_unsettled = not (is_new and spec.enabled)
 
     def _on_forgotten(self, event: ev.Forgotten, now: float) -> None:
         residency = self.residencies.get(event.model)

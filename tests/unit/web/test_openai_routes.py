@@ -39,6 +39,8 @@ BEAT_S = 0.005  # real seconds to the first heartbeat; the next ones come by the
 class Shelf:
     """As much of the catalog as the routes read."""
 
+    is_started = True
+
     def __init__(self, it: Stage) -> None:
         self.specs = lambda: it.specs
 
