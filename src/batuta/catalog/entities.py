@@ -53,9 +53,9 @@ class Provider:
 
     Attributes:
         id: short name, unique (`local`, `ollama`, `openai`, ...).
-        kind: the engine that talks to it (`local_worker`, `openai_compat`, ...).
+        kind: the engine that talks to it, a row of `batuta.kinds.KINDS` or another package's.
         name: what a person reads.
-        base_url: where its API is; empty for the loader's own models.
+        base_url: where it is: its API root, or the bare origin of a program whose kind we know; empty for the loader's.
         key_ref: where its key comes from (`env:NAME`), never the key itself.
         is_local: the backend runs on this machine or network and holds memory here.
         max_in_flight: requests at once; 0 means no limit.
@@ -96,6 +96,7 @@ class ModelSpec:
         is_present: the last discovery still saw it.
         ttl_s: seconds after its last use at which it is unloaded; None: never by itself.
         options: engine settings for the load (`gpu_layers`, ...).
+        bundled_as: the role it was made for, if it is one of the starter pair that comes with Batuta.
     """
 
     id: str
@@ -115,6 +116,7 @@ class ModelSpec:
     ttl_s: float | None = None
     enabled: bool = True
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    bundled_as: Role | None = None
 
     @property
     def need_bytes(self) -> int:

@@ -44,6 +44,19 @@ class ReportedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Who answers at an engine's address.
+
+    Attributes:
+        version: as it says it; empty when it does not.
+        note: what a person should know or do about it (too old, started without a needed option); empty: nothing.
+    """
+
+    version: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadProgress:
     """How far a load is. stage: starting | reading | warming; fraction 0..1, None where nobody knows."""
 
@@ -62,11 +75,21 @@ class LoadReport:
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """A model its engine holds in memory right now."""
+    """A model its engine holds in memory right now.
+
+    Attributes:
+        model_id: catalog id, where the engine knows it; else empty.
+        memory_bytes: what it holds; 0 when the engine does not say.
+        is_loading: it is on its way in.
+        address: its name at the engine, where the engine knows no ids.
+        is_asleep: its weights are parked outside the device (a warm tier).
+    """
 
     model_id: str
     memory_bytes: int
     is_loading: bool = False
+    address: str = ""
+    is_asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +211,39 @@ class LoadableEngine(Engine, Protocol):
 
     def watch(self, on_gone: GoneListener) -> None:
         """Call `on_gone(model_id, reason)` whenever a resident model vanishes by itself."""
+        ...
+
+
+@runtime_checkable
+class SleepingEngine(LoadableEngine, Protocol):
+    """An engine with a warm tier: a model that sleeps holds no device memory, and `load` wakes it in a moment."""
+
+    async def sleep(self, spec: ModelSpec) -> None:
+        """Park the model's weights outside the device; return when its device memory is back.
+
+        `resident` then reports it as asleep. Raises ModelError or ProviderError when it stays where it is.
+        """
+        ...
+
+
+ChangeListener = Callable[[], None]
+
+
+@runtime_checkable
+class DescribedEngine(Engine, Protocol):
+    """An engine that can say who answers at its address."""
+
+    async def describe(self) -> EngineInfo:
+        """Ask who is there. Raises ProviderError when nobody is, or somebody else: the message says who."""
+        ...
+
+
+@runtime_checkable
+class NoticingEngine(Engine, Protocol):
+    """An engine that hears by itself when something changes, so that nobody has to ask it often."""
+
+    def notice(self, on_change: ChangeListener) -> None:
+        """Call `on_change()` when models came, went, were loaded or unloaded by anybody."""
         ...
 
 

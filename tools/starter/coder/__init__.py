@@ -1,0 +1,1 @@
+"""What starter-coder is taught: kinds of short programs, and repairs."""

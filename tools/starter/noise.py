@@ -1,0 +1,69 @@
+"""How people really type: no capitals, no accents, a slip, a greeting in front. Before slots are filled. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from random import Random
+
+from tools.starter import grammar
+
+BEFORE = {
+    "en": ("hi, ", "hello, ", "hey, ", "please, ", "quick question: ", "so, ", "ok, ", "hi! ", "sorry, ", "um, "),
+    "pt": ("oi, ", "olá, ", "ei, ", "por favor, ", "uma dúvida: ", "então, ", "ok, ", "oi! ", "desculpa, ", "bom, "),
+}
+AFTER = {
+    "en": (" please", " thanks", ", thanks!", " ?", "...", "!", " please?", ", can you tell me?"),
+    "pt": (" por favor", " obrigado", ", obrigada!", " ?", "...", "!", " por favor?", ", pode me dizer?"),
+}
+_WORD = re.compile(r"[^\W\d_]{5,}")
+
+
+def noisy(text: str, language: str, rng: Random, *, may_slip: bool = True) -> str:
+    """Return the text as somebody in a hurry would type it.
+
+    Args:
+        text: an expanded template, its slots not yet filled.
+        language: en or pt.
+        rng: where chance comes from.
+        may_slip: letters may be swapped or lost in one word.
+    """
+    if rng.random() < 0.35:
+        text = _lowered(text)
+    if language == "pt" and rng.random() < 0.35:
+        text = without_accents(text)
+    if may_slip and rng.random() < 0.1:
+        text = _slipped(text, rng)
+    if rng.random() < 0.3:
+        text = text.rstrip("?.! ")
+    if rng.random() < 0.12:
+        text = rng.choice(BEFORE[language]) + _first_lowered(text)
+    if rng.random() < 0.1:
+        text = text.rstrip("?.!") + rng.choice(AFTER[language])
+    if rng.random() < 0.03:
+        text = grammar.SLOT.sub(lambda match: match.group(0).lower(), text.upper())
+    return text
+
+
+def without_accents(text: str) -> str:
+    """Return the text in plain letters."""
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
+
+
+def _lowered(text: str) -> str:
+    return text.lower()
+
+
+def _first_lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _slipped(text: str, rng: Random) -> str:
+    words = [match for match in _WORD.finditer(text) if "{" not in text[max(match.start() - 1, 0) : match.end() + 1]]
+    if not words:
+        return text
+    word = rng.choice(words)
+    at = rng.randrange(word.start() + 1, word.end() - 1)
+    if rng.random() < 0.5:
+        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+    return text[:at] + text[at + 1 :]

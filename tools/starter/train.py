@@ -1,0 +1,288 @@
+"""Trains a starter model on the text of `corpus.py`: its tokenizer first, then the decoder. Resumes where it stopped.
+
+    python -m tools.starter.train brain --text FILE --work FOLDER [--minutes 60] [--threads 1]
+
+Writes to the working folder: tokenizer.json, tokens.npz, checkpoint.pt (every few minutes) and run.json with the
+figures of the run. Only the answers are learned; what people say is read, not imitated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from tools.starter.dialogue import BREAK, END, SPECIAL, START
+from tools.starter.model import Decoder, Shape
+
+# Digits one by one, so that numbers can be copied; the pattern that llama.cpp calls `qwen2`.
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+ROW = 512  # tokens of a training row; a conversation lies in one row whole
+BATCH = 8  # rows a step
+CHECKPOINT_S = 240.0
+PEAK_MATRIX, PEAK_TABLE = 0.02, 3e-3  # learning rates of Muon and of AdamW
+WARM_UP = 100  # steps
+TAIL = 0.35  # the last part of the run, in which the rates fall to nothing
+
+
+def train_tokenizer(text: Path, size: int) -> Tokenizer:
+    """Return a byte-level BPE tokenizer of the text's words. size: of its vocabulary."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_contents(text), trainer)
+    return tokenizer
+
+
+def _contents(text: Path, most: int = 40_000) -> Iterator[str]:
+    with text.open(encoding="utf-8") as file:
+        for number, line in enumerate(file):
+            if number >= most:
+                return
+            yield from (content for _, content in json.loads(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The training text as numbers.
+
+    Attributes:
+        tokens: [rows, ROW + 1] uint16.
+        learned: [rows, ROW] bool, by the token predicted.
+    """
+
+    tokens: np.ndarray
+    learned: np.ndarray
+
+
+def pack(text: Path, tokenizer: Tokenizer, row: int = ROW) -> Rows:
+    """Lay conversations into rows, whole; those that are longer than a row are left out."""
+    rows: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    ids: list[int] = []
+    mask: list[bool] = []
+
+    def close() -> None:
+        missing = row + 1 - len(ids)
+        rows.append(np.array(ids + [0] * missing, dtype=np.uint16))
+        masks.append(np.array((mask + [False] * missing)[1:], dtype=bool))
+
+    for some in _chunks(text):
+        encoded = tokenizer.encode_batch([_piece for turns in some for _piece in _pieces(turns)])
+        at = 0
+        for turns in some:
+            conversation, learned = [0], [False]
+            for role, _ in turns:
+                head, body = encoded[at].ids, encoded[at + 1].ids
+                at += 2
+                conversation += head + body
+                is_answer = role == "assistant"
+                # The line break after the end of an answer is the template's, not the model's.
+                learned += [False] * len(head) + [is_answer] * (len(body) - 1) + [False]
+            if len(conversation) > row + 1:
+                continue
+            if len(ids) + len(conversation) > row + 1:
+                close()
+                ids, mask = [], []
+            ids += conversation
+            mask += learned
+    if ids:
+        close()
+    return Rows(np.stack(rows), np.stack(masks))
+
+
+def _pieces(turns: list[list[str]]) -> Iterator[str]:
+    for role, content in turns:
+        yield f"{START}{role}\n"
+        yield f"{content}{END}\n"
+
+
+def _chunks(text: Path, size: int = 2000) -> Iterator[list[list[list[str]]]]:
+    some: list[list[list[str]]] = []
+    with text.open(encoding="utf-8") as file:
+        for line in file:
+            some.append(json.loads(line))
+            if len(some) == size:
+                yield some
+                some = []
+    if some:
+        yield some
+
+
+class Run:
+    """One training run, which can be stopped and resumed at any step."""
+
+    def __init__(self, work: Path, rows: Rows, shape: Shape, *, steps: int, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.work, self.rows, self.steps, self.seed = work, rows, steps, seed
+        self.model = Decoder(shape)
+        tables = [p for n, p in self.model.named_parameters() if p.dim() < 2 or n.startswith("embed")]
+        matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and not n.startswith("embed")]
+        self.optimizers: tuple[torch.optim.Optimizer, ...] = (
+            torch.optim.Muon(matrices, lr=PEAK_MATRIX, momentum=0.95, weight_decay=0.01),
+            torch.optim.AdamW(tables, lr=PEAK_TABLE, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+        )
+        self.step = 0
+        self.seconds = 0.0
+        self.losses: list[tuple[int, float]] = []
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the run is kept."""
+        return self.work / "checkpoint.pt"
+
+    def resume(self) -> None:
+        """Take up what an earlier process left, if it left anything."""
+        if not self.checkpoint.exists():
+            return
+        kept = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(kept["model"])
+        for optimizer, state in zip(self.optimizers, kept["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        self.step, self.seconds = kept["step"], kept["seconds"]
+        self.losses = [tuple(pair) for pair in kept["losses"]]
+
+    def save(self) -> None:
+        """Keep everything that a later process needs, and the figures so far."""
+        kept = {
+            "model": self.model.state_dict(),
+            "shape": self.model.shape.to_json(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": self.losses,
+        }
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(kept, part)
+        part.replace(self.checkpoint)
+        (self.work / "run.json").write_text(json.dumps(self.figures(), indent=1) + "\n", encoding="utf-8")
+
+    def figures(self) -> dict[str, object]:
+        """Return what is worth telling about the run."""
+        return {
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "shape": self.model.shape.to_json(),
+            "rows": len(self.rows.tokens),
+            "row_tokens": ROW,
+            "steps": self.step,
+            "tokens_seen": self.step * BATCH * ROW,
+            "seconds": round(self.seconds),
+            "seed": self.seed,
+            "losses": self.losses[-40:],
+        }
+
+    def go(self, until: float) -> None:
+        """Train to the last step, or until the clock (time.monotonic) says so."""
+        saved = time.monotonic()
+        running: list[float] = []
+        while self.step < self.steps and time.monotonic() < until:
+            began = time.monotonic()
+            running.append(self._one())
+            self.step += 1
+            self.seconds += time.monotonic() - began
+            if self.step % 25 == 0:
+                self.losses.append((self.step, round(sum(running) / len(running), 4)))
+                running = []
+                speed = self.step * BATCH * ROW / max(self.seconds, 1e-9)
+                print(f"step {self.step}/{self.steps} loss {self.losses[-1][1]} {speed:.0f} tok/s", flush=True)
+            if time.monotonic() - saved > CHECKPOINT_S:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def _one(self) -> float:
+        tokens, weights = self._batch()
+        share = _rate(self.step, self.steps)
+        for optimizer, peak in zip(self.optimizers, (PEAK_MATRIX, PEAK_TABLE), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * share
+        loss = self.model.loss(tokens, weights)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return float(loss.detach())
+
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        per_round = max(len(self.rows.tokens) // BATCH, 1)
+        turn, at = divmod(self.step, per_round)
+        order = np.random.default_rng((self.seed, turn)).permutation(len(self.rows.tokens))
+        chosen = order[at * BATCH : (at + 1) * BATCH]
+        tokens = torch.from_numpy(self.rows.tokens[chosen].astype(np.int64))
+        return tokens, torch.from_numpy(self.rows.learned[chosen].astype(np.float32))
+
+
+def _rate(step: int, steps: int) -> float:
+    """Return the share of the peak rate: rises, stays, falls in a straight line over the tail."""
+    if step < WARM_UP:
+        return (step + 1) / WARM_UP
+    left = (steps - step) / max(steps * TAIL, 1)
+    return max(min(1.0, left), 0.02)
+
+
+def checkpoint_of(work: Path) -> tuple[dict[str, torch.Tensor], Shape]:
+    """Return the weights and sizes of the model that a run has made so far. Raises FileNotFoundError."""
+    kept = torch.load(work / "checkpoint.pt", weights_only=True)
+    return kept["model"], Shape(**kept["shape"])
+
+
+def main() -> None:
+    """Train what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tools.starter.train", description=__doc__.splitlines()[0])
+    parser.add_argument("model", choices=("brain", "coder"))
+    parser.add_argument("--text", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=0, help="0: one round over the text")
+    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--vocabulary", type=int, default=4096)
+    parser.add_argument("--layers", type=int, default=4)
+    wanted = parser.parse_args()
+    torch.set_num_threads(wanted.threads)
+    work: Path = wanted.work
+    work.mkdir(parents=True, exist_ok=True)
+    tokenizer_file = work / "tokenizer.json"
+    if not tokenizer_file.exists():
+        train_tokenizer(wanted.text, wanted.vocabulary).save(str(tokenizer_file))
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    if tokenizer.token_to_id(BREAK) != 0:
+        raise SystemExit(f"{tokenizer_file} is not a tokenizer of this project")
+    packed = work / "tokens.npz"
+    if not packed.exists() or packed.stat().st_mtime < wanted.text.stat().st_mtime:
+        rows = pack(wanted.text, tokenizer)
+        np.savez(packed, tokens=rows.tokens, learned=rows.learned)
+    with np.load(packed) as kept:
+        rows = Rows(kept["tokens"], kept["learned"])
+    steps = wanted.steps or len(rows.tokens) // BATCH
+    print(f"{len(rows.tokens)} rows, {rows.learned.mean():.0%} learned, {steps} steps", flush=True)
+    shape = Shape(vocabulary=tokenizer.get_vocab_size(), layers=wanted.layers)
+    run = Run(work, rows, shape, steps=steps, seed=wanted.seed)
+    run.resume()
+    run.go(time.monotonic() + wanted.minutes * 60)
+
+
+if __name__ == "__main__":
+    main()
