@@ -16,6 +16,7 @@ COMMANDS = {
     "startup": "process start to listening port and to a ready model; time to import the command line",
     "load": "a model load through the whole stack, beside llama.cpp alone",
     "lifecycle": "time for one lifecycle decision while 100 requests are queued",
+    "engines": "what local engines cost: a refresh of 200 models, the CPU of a look, the CPU an adapter adds",
 }
 
 

@@ -19,7 +19,8 @@ from typing import Any
 from batuta.cli.client import GatewayClient, model_path
 from batuta.cli.record import read_record
 from batuta.errors import BatutaError
-from batuta.settings import EngineSettings, parse_size
+from batuta.setting_types import parse_size
+from batuta.settings import EngineSettings
 from bench.common import Goal, foreign_now, goals_table, median, number, print_head, table, write_record
 from bench.processes import NotStarted, Process, python
 from bench.targets import batuta_environ, batuta_program, batuta_settings, listening_port

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -21,14 +21,17 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from batuta import __version__
+from batuta import __version__, starter
+from batuta.catalog import demonstration
 from batuta.catalog.entities import ModelSpec, Provider, Role
 from batuta.catalog.files import reader
+from batuta.catalog.records import LOCAL
 from batuta.catalog.service import Catalog, Change
 from batuta.catalog.store import Store
 from batuta.clock import Clock, SystemClock
+from batuta.downloads.service import Downloads
 from batuta.engines import registry
-from batuta.engines.base import Engine, ReportedModel
+from batuta.engines.base import DescribedEngine, Engine, EngineInfo, ReportedModel
 from batuta.engines.local_worker import LocalWorker
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, Cause
@@ -36,16 +39,26 @@ from batuta.gateway.admission import Admission
 from batuta.gateway.attempt import Patience
 from batuta.gateway.serve import Gateway
 from batuta.installation import listening_socket, make_folders, only_one, process_started, remove_record, write_record
+from batuta.lifecycle.events import BudgetSet
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.queueing import BoundedWait
 from batuta.lifecycle.runner import Runner
 from batuta.lifecycle.states import ModelState
-from batuta.loader.gguf import inspect
-from batuta.loader.memory import HOST, Device, devices, estimate
+from batuta.loader.forms import estimate, inspect
+from batuta.loader.memory import HOST, Device, devices
 from batuta.loader.supervisor import LoaderSupervisor
 from batuta.observe.bus import Bus
-from batuta.observe.events import CatalogChanged, Fact, Listening, LoaderChanged, ModelStateChanged, Started, Starting
+from batuta.observe.events import (
+    CatalogChanged,
+    DefaultChanged,
+    Fact,
+    Listening,
+    LoaderChanged,
+    ModelStateChanged,
+    Started,
+    Starting,
+)
 from batuta.observe.log import redactor
 from batuta.observe.metrics import Metrics
 from batuta.settings import Settings
@@ -56,11 +69,12 @@ from batuta.web.dispatch import Dispatcher
 from batuta.web.edge import Edge
 from batuta.web.errors import install_error_handlers
 from batuta.web.protocol import server_config
-from batuta.web.routes import events, health, manage, openai, pages
+from batuta.web.routes import events, health, manage, manage_pulls, openai, pages
 from batuta.web.services import Services
 from batuta.web.session import SignIn
 
 log = logging.getLogger("batuta.app")
+CLOSE_WITHIN_S = 5.0  # engines let go of their own tasks and connections; none of them is worth a longer wait
 
 
 def run(settings: Settings, *, listener: Callable[[Fact], None] | None = None, keep_loader: bool = False) -> int:
@@ -188,6 +202,15 @@ class Engines:
         del self.made[provider_id]
         return known[1]
 
+    async def aclose(self) -> None:
+        """Close every engine, side by side, and then the way out to them."""
+        engines = [engine for _, engine in self.made.values()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN_S), asyncio.TaskGroup() as group:
+                for engine in engines:
+                    group.create_task(engine.aclose())
+        await self.transport.aclose()
+
 
 def _key_of(provider: Provider) -> Secret | None:
     """Return the provider's key from where `key_ref` says (`env:NAME`); None if there is none."""
@@ -222,17 +245,24 @@ class App:
         )
         self.engines = Engines(transport, local, {})
         self._devices = devices()
-        self._device = HOST
+        self._budgets = {d.id: budget_of(d, settings) for d in self._devices}
+        self._holders: dict[Role, str] = {}
+        self._device = HOST  # that llama.cpp computes on
+        # Other engines take the first GPU there is, whatever llama.cpp here was built for.
+        self._engines_device = next((d.id for d in self._devices if d.id != HOST), HOST)
         self.runner = Runner(
             Lifecycle(
-                {d.id: MemoryLedger(d.id, budget_of(d, settings)) for d in self._devices},
+                {device: MemoryLedger(device, budget) for device, budget in self._budgets.items()},
                 queue=BoundedWait(normal_s=settings.queue.max_wait_s, max_swaps=settings.queue.max_wait_swaps),
                 load_timeout_s=settings.loader.load_timeout_s,
             ),
             clock=self.clock,
             bus=self.bus,
             on_error=_report,
+            reached=self._reached,
+            on_stranger=self._stranger,
         )
+        self.runner.observer.hold_back(LOCAL.id)  # until it is known which device they are booked on
         self.catalog = self._make_catalog()
         self.metrics = Metrics(self.bus)
         self.gateway = Gateway(
@@ -243,7 +273,10 @@ class App:
             bus=self.bus,
             patience=Patience(settings.engine.first_word_s, settings.engine.whole_answer_s, settings.engine.idle_s),
             is_offline=self.catalog.is_offline,
-            reached=self.catalog.note_reached,
+            reached=self._reached,
+        )
+        self.downloads = Downloads(
+            settings, clock=self.clock, bus=self.bus, on_error=_report, refresh=self.catalog.refresh
         )
         self.services = Services(
             settings=settings,
@@ -256,6 +289,7 @@ class App:
             auth=self.auth,
             clock=self.clock,
             tasks=self.tasks,
+            downloads=self.downloads,
         )
         self.dispatcher = build_dispatcher(self.services)
 
@@ -267,7 +301,10 @@ class App:
             clock=self.clock,
             read_file=reader(inspect, estimate),
             list_models=self.list_models,
+            describe=self.describe,
             on_error=_report,
+            bundled={path: Role(starter.ROLES[path.stem]) for path in starter.files()} if settings.starter else {},
+            standing=self._standing,
         )
         catalog.listen(self._catalog_changed)
         return catalog
@@ -282,7 +319,8 @@ class App:
         await self.catalog.start()
         await loader
         await self._choose_device()
-        await self.runner.observe()
+        self.runner.observer.release(LOCAL.id)
+        await self.runner.observe(provider_id=LOCAL.id)  # other engines are looked at meanwhile, each in its time
         if (default := self.default_model()) is not None:
             self.bus.publish(Starting("model", default))
             self._load_default()
@@ -300,10 +338,36 @@ class App:
             self.runner.request_load(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
 
     def default_model(self) -> str | None:
-        """Return the model that is loaded at the start: the brain, if one is set."""
-        specs = self.catalog.specs().values()
-        brains = [s.id for s in specs if Role.BRAIN in s.roles and s.is_loadable and s.enabled and s.is_present]
-        return min(brains, default=None)
+        """Return the model that is loaded at the start: the brain that somebody chose, or the bundled one.
+
+        A brain by default that is neither is loaded when it is first needed: it may be large, and nobody asked for it.
+        """
+        by_default = self.catalog.default_roles.get(Role.BRAIN)
+        return min(
+            (
+                spec.id
+                for spec in self.catalog.specs().values()
+                if Role.BRAIN in spec.roles
+                and (spec.is_loadable and spec.enabled and spec.is_present)
+                and (spec.id != by_default or spec.bundled_as is not None)
+            ),
+            default=None,
+        )
+
+    def _standing(self) -> tuple[Collection[str], int]:
+        """Return what the catalog's choice of defaults depends on: who is in memory, and the largest budget."""
+        loaded = [m for m, r in self.runner.lifecycle.residencies.items() if r.state is ModelState.READY]
+        return loaded, max(self._budgets.values())
+
+    def _set_budgets(self) -> None:
+        """Show the starter pair in little memory, and give everything once there is something to load."""
+        if self.settings.memory.budget is not None or not self.settings.starter:
+            return
+        shown = demonstration.budget_for(self.catalog.specs().values())
+        for device, whole in self._budgets.items():
+            budget = whole if shown is None or device != self._device else min(shown, whole)
+            if self.runner.lifecycle.ledgers[device].budget != budget:
+                self.runner.post(BudgetSet(device, budget))
 
     async def wait_for_default(self) -> None:
         """Return when the default model is ready or has failed, or after the queue's deadline."""
@@ -323,6 +387,7 @@ class App:
         usable = [d["id"] for d in found if d.get("is_usable") and d["kind"] != "host" and d["id"] in ours]
         if usable:
             self._device = str(usable[0])
+            self._set_budgets()
             for spec in self.catalog.specs().values():
                 self._register(spec)
 
@@ -348,12 +413,20 @@ class App:
         here = [spec for spec in change.added if spec.is_present]
         ids = [tuple(spec.id for spec in specs) for specs in (here, change.changed, (*change.absent, *gone))]
         self.bus.publish(CatalogChanged(*ids))
+        self._set_budgets()
+        self._announce_defaults(change.defaults or {})
+
+    def _announce_defaults(self, defaults: Mapping[Role, str]) -> None:
+        for role, model in defaults.items():
+            if (before := self._holders.get(role)) != model:
+                self.bus.publish(DefaultChanged(role.value, model, before))
+        self._holders |= defaults
 
     def _provider_changed(self, provider_id: str) -> None:
         """Follow a provider.
 
         1. Deleted or replaced: its engine is closed; its models get the new one.
-        2. Back after it was offline: what failed because of that is forgiven.
+        2. Back after it was offline: what failed because of that is forgiven, and what it holds is looked at.
         """
         state = self.catalog.provider(provider_id)
         models = [spec for spec in self.catalog.specs().values() if spec.provider_id == provider_id]
@@ -367,6 +440,7 @@ class App:
             for spec in models:
                 if (r := known.get(spec.id)) is not None and r.cause is Cause.ENGINE_OFFLINE:
                     self.runner.reset_failed(spec.id)
+            self.runner.observer.soon(provider_id)
 
     def _register(self, spec: ModelSpec) -> None:
         state = self.catalog.provider(spec.provider_id)
@@ -377,20 +451,39 @@ class App:
         except BatutaError as error:
             log.warning("model %s cannot be used: %s", spec.id, error.message)
             return
-        self.runner.register(replace(spec, device=self._device) if spec.is_loadable else spec, engine)
+        if spec.is_loadable:
+            spec = replace(spec, device=self._device if engine is self.engines.local else self._engines_device)
+        self.runner.register(spec, engine)
+
+    def _reached(self, provider_id: str, message: str = "") -> None:
+        """Take in whether a provider answers. One that is back may have other models, and be another version."""
+        was_offline = self.catalog.is_offline(provider_id)
+        self.catalog.note_reached(provider_id, message)
+        if was_offline and not message:
+            self.catalog.ask_soon(provider_id)
+
+    def _stranger(self, provider_id: str) -> None:
+        """Have an engine list its models: it holds one that the catalog has never heard of."""
+        self.catalog.ask_soon(provider_id)
 
     async def list_models(self, provider: Provider) -> Sequence[ReportedModel]:
         """Ask a provider what it has. Raises BatutaError when it cannot be asked."""
         return await self.engines.of(provider).list_models()
 
+    async def describe(self, provider: Provider) -> EngineInfo | None:
+        """Ask a provider who it is; None where its engine cannot tell. Raises BatutaError when it cannot be asked."""
+        engine = self.engines.of(provider)
+        return await engine.describe() if isinstance(engine, DescribedEngine) else None
+
     async def aclose(self, *, keep_loader: bool) -> None:
         """End everything, outermost first."""
         remove_record(self.settings)
         await self.tasks.aclose()
+        await self.downloads.aclose()
         await self.runner.aclose()
         await self.catalog.aclose()
         await self.supervisor.stop(keep_loader=keep_loader)
-        await self.engines.transport.aclose()
+        await self.engines.aclose()
 
 
 def build_dispatcher(services: Services) -> Dispatcher:
@@ -404,9 +497,9 @@ def build_dispatcher(services: Services) -> Dispatcher:
         openapi_url="/openapi.json",
     )
     install_error_handlers(api)
-    for module in (manage, events, openai, pages):
+    for module in (manage, manage_pulls, events, openai, pages):
         api.include_router(module.router(services))
-    raw = {**openai.raw_routes(services), **health.raw_routes(services)}
+    raw = {**openai.raw_routes(services), **health.raw_routes(services), **manage_pulls.raw_routes(services)}
     sign_in = SignIn(services.auth, stylesheet="/static/css/batuta.css")
     return Dispatcher(Edge(services.settings, services.auth), raw, api, sign_in=sign_in)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -16,56 +15,30 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from batuta import kinds
+from batuta.command_settings import CommandSettings, distinct
 from batuta.errors import BadSettings
+from batuta.setting_types import Folder, Folders, Section, Size, Words
 
 APP = "batuta"
-_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*$", re.IGNORECASE)
-_POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
-def parse_size(value: object) -> object:
-    """Turn `16GB`, `16 GiB`, `512M` or a number into bytes; GB counts in thousands, GiB in 1024s."""
-    if isinstance(value, str):
-        if not (match := _SIZE.match(value)):
-            raise ValueError(f"{value!r} is not a size; write it like 16GB, 900MB or 12GiB")
-        number, unit, binary = match.groups()
-        return int(float(number) * (1024 if binary else 1000) ** _POWER[unit.lower()])
+def _kind(value: str) -> str:
+    if problem := kinds.problem(value):
+        raise ValueError(problem)
     return value
 
 
-def _paths(value: object) -> object:
-    return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
-
-
-def _words(value: object) -> object:
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-def _absolute(path: Path) -> Path:
-    # A child process may have another working folder.
-    return path.expanduser().absolute()
-
-
-Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
-Folder = Annotated[Path, AfterValidator(_absolute)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]  # in the environment: separated by commas
-Folders = Annotated[tuple[Folder, ...], BeforeValidator(_paths)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MemorySettings(_Section):
+class MemorySettings(Section):
     """What local models may take."""
 
     budget: Size | None = None  # bytes for all models; none: what the device has less the margin
     margin: Size = 1_500_000_000  # bytes left to the desktop, a browser and Batuta; less makes an 8 GB laptop swap
 
 
-class LoaderSettings(_Section):
+class LoaderSettings(Section):
     """The process that holds local models."""
 
     grace_s: float = 60.0  # models stay warm without a gateway: through its restart, not for an evening
@@ -74,7 +47,7 @@ class LoaderSettings(_Section):
     load_timeout_s: float = 180.0  # for one load; 13 GB from a hard disk at 100 MB/s is 130 s
 
 
-class QueueSettings(_Section):
+class QueueSettings(Section):
     """Who waits, and how long."""
 
     deadline_s: float = 180.0  # a request waits this long for its model: as long as a load may take
@@ -83,19 +56,28 @@ class QueueSettings(_Section):
     limit: int = 1000  # waiting requests; at 20 KiB each this is 20 MB
 
 
-class EngineSettings(_Section):
+class EngineSettings(Section):
     """How local models are run unless a model's own options say otherwise."""
 
     context_length: int = 8192  # tokens; a long chat, under 1 GB of cache on today's 4-8 B models
     slots: int = 4  # conversations at once; they share the context's memory (unified KV)
     gpu_layers: int = -1  # layers on the GPU; -1: all that fit
     threads: int = 0  # processor threads; 0: one a physical core
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|mps|(cuda|rocm)(:\d{1,3})?)$"
+    )  # of safetensors; auto: a GPU if any
+    dtype: str = Field(
+        default="auto", pattern="^(auto|float32|float16|bfloat16)$"
+    )  # of safetensors; auto: as they are stored
+    batching: str = Field(
+        default="auto", pattern="^(auto|turns|batch)$"
+    )  # of safetensors; auto: batches on CUDA and ROCm
     idle_s: float = 60.0  # silence after which a stream counts as dead
     first_word_s: float = 180.0  # until a stream's first word; a long prompt on a slow processor takes minutes
     whole_answer_s: float = 600.0  # until an answer without a stream: its head comes with the last word
 
 
-class EdgeSettings(_Section):
+class EdgeSettings(Section):
     """What the listening socket puts up with."""
 
     max_body: Size = 32 * 1024 * 1024  # bytes of a request; a 20 MB image in base64 fits
@@ -114,7 +96,7 @@ class EdgeSettings(_Section):
     heartbeat_s: float = 1.0  # comments while a model loads: progress moves, and no proxy gives up at its 10-15 s
 
 
-class AuthSettings(_Section):
+class AuthSettings(Section):
     """Who may call."""
 
     required: bool = False  # demand a key on loopback too; elsewhere one is always demanded
@@ -122,18 +104,19 @@ class AuthSettings(_Section):
     inference_keys: Words = Field(default=(), repr=False)  # keys that open inference only
 
 
-class ProviderSettings(_Section):
-    """An OpenAI-compatible server: `[[providers]]` in the TOML file."""
+class ProviderSettings(Section):
+    """A server with models: `[[providers]]` in the TOML file."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")  # short and unique; the start of its models' ids
-    base_url: str = Field(pattern=r"^https?://")  # where its API is, with /v1 at the end
+    kind: Annotated[str, AfterValidator(_kind)] = kinds.OPENAI_COMPAT  # which program it is, for all it can do
+    base_url: str = Field(pattern=r"^https?://")  # where its API is; with /v1 at the end for openai_compat
     name: str = ""  # what a person reads; empty: the id
     key_env: str | None = None  # name of the environment variable that holds its key
-    is_local: bool = False  # it runs on this machine or network and takes memory here
+    is_local: bool | None = None  # it runs here and takes memory here; none: yes for lmstudio, ollama, ... alone
     max_in_flight: int = 0  # requests at once; 0: no limit
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole tree."""
 
     host: str = "127.0.0.1"  # address to listen on: this machine only; any other demands a key
@@ -158,6 +141,7 @@ class Settings(_Section):
     edge: EdgeSettings = EdgeSettings()
     auth: AuthSettings = AuthSettings()
     providers: tuple[ProviderSettings, ...] = ()
+    commands: Annotated[tuple[CommandSettings, ...], AfterValidator(distinct)] = ()
 
     @property
     def model_roots(self) -> tuple[Path, ...]:
@@ -196,8 +180,8 @@ ENVIRONMENT: dict[str, str] = {
 }
 PREFIX = "BATUTA_"
 CONFIG_VARIABLE = "BATUTA_CONFIG"
-# Where a person's other engines are, in the names their own tools use.
-ENGINE_URLS = {"OLLAMA_BASE_URL": ("ollama", "Ollama"), "LMSTUDIO_BASE_URL": ("lmstudio", "LM Studio")}
+# Where a person's other engines are, in the names their own tools use -> the kind, which is also the provider's id.
+ENGINE_URLS = {"OLLAMA_BASE_URL": "ollama", "LMSTUDIO_BASE_URL": "lmstudio"}
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -318,12 +302,13 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
             values[variable.removeprefix(PREFIX).lower().replace("__", ".")] = (variable, value)
     providers = [
         {
-            "id": ident,
-            "name": name,
-            "base_url": f"{environ[variable].rstrip('/').removesuffix('/v1')}/v1",
+            "id": kind,
+            "kind": kind,
+            "name": kinds.KINDS[kind].name,
+            "base_url": environ[variable].rstrip("/").removesuffix("/v1"),
             "is_local": True,
         }
-        for variable, (ident, name) in ENGINE_URLS.items()
+        for variable, kind in ENGINE_URLS.items()
         if environ.get(variable)
     ]
     if providers:
@@ -367,6 +352,7 @@ def known_names(tree: type[BaseModel] = Settings) -> Iterator[str]:
             yield from (f"{name}.{inner}" for inner in known_names(field.annotation))
     if tree is Settings:
         yield from (f"providers.{inner}" for inner in known_names(ProviderSettings))
+        yield from (f"commands.{inner}" for inner in known_names(CommandSettings))
 
 
 def nearest_name(name: str) -> str | None:

@@ -14,10 +14,12 @@ from batuta.engines import registry
 from batuta.engines.base import ReportedModel
 from batuta.errors import Cause
 from batuta.lifecycle import events as ev
+from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.states import ModelState
 from batuta.observe.events import LoaderChanged
 from batuta.settings import Settings
 from batuta.testing.clock import ManualClock
+from batuta.testing.fake_engine import FakeEngine
 
 API = Provider("api", "openai_compat", base_url="https://api.example.com/v1")
 
@@ -81,3 +83,46 @@ async def test_the_default_model_comes_back_with_the_loader(app: App, monkeypatc
     await clock.settle()
     assert asked == ["brain"]
     await app.engines.transport.aclose()
+
+
+async def test_models_of_other_programs_are_booked_where_those_run(app: App) -> None:
+    """On the first GPU if there is one; the loader's own where llama.cpp computes."""
+    app._engines_device, app.runner.lifecycle.ledgers["cuda0"] = "cuda0", MemoryLedger("cuda0", 10**9)
+    await app.catalog.start()
+    ollama = Provider("ollama", "ollama", base_url="http://127.0.0.1:1", is_local=True)
+    app.catalog._providers |= {"ollama": ProviderState(ollama, "person"), "api": ProviderState(API, "person")}
+    app.engines.made["ollama"] = (ollama, FakeEngine(app.clock))
+    await app.catalog.merge("ollama", [ReportedModel("m")])
+    await app.catalog.merge("api", [ReportedModel("m")])
+    await app.catalog.merge("local", [ReportedModel("/m.gguf")])
+    known = app.runner.lifecycle.residencies
+    assert [known[model].spec.device for model in ("ollama/m", "m", "api/m")] == ["cuda0", "host", "host"]
+    for part in (app.tasks, app.runner, app.catalog, app.engines):
+        await part.aclose()
+    closed = app.engines.made["ollama"][1]
+    assert isinstance(closed, FakeEngine)
+    assert closed.is_closed
+
+
+async def test_an_engine_that_is_back_is_asked_what_it_has_and_holds(app: App) -> None:
+    """What it said before it went says nothing about it now."""
+    await app.catalog.start()
+    await app.runner.start()
+    ollama = Provider("ollama", "ollama", base_url="http://127.0.0.1:1", is_local=True)
+    engine = FakeEngine(app.clock, models=[ReportedModel("m"), ReportedModel("new")])
+    app.catalog._providers["ollama"] = ProviderState(ollama, "person", is_online=True)
+    app.engines.made["ollama"] = (ollama, engine)
+    await app.catalog.merge("ollama", [ReportedModel("m")])
+    clock = app.clock
+    assert isinstance(clock, ManualClock)
+    engine.is_offline = True
+    await clock.advance(5.0)
+    assert app.catalog.is_offline("ollama")
+    engine.is_offline = False
+    engine.appear(app.catalog.specs()["ollama/m"])
+    await clock.advance(5.0)
+    assert not app.catalog.is_offline("ollama")
+    assert app.runner.lifecycle.residencies["ollama/m"].state is ModelState.READY
+    assert "ollama/new" in app.catalog.specs()
+    for part in (app.tasks, app.runner, app.catalog, app.engines):
+        await part.aclose()

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batuta.errors import BadSettings
+from batuta.setting_types import parse_size
 from batuta.settings import (
     Settings,
     known_names,
     load_settings,
     nearest_name,
-    parse_size,
     salvage_settings,
     unknown_variables,
 )
@@ -50,7 +50,26 @@ def test_names_that_scripts_rely_on(tmp_path: Path) -> None:
     }
     found, _ = load(tmp_path, "", None, OLLAMA_BASE_URL="http://127.0.0.1:11434/", **environ)
     assert (found.brain, found.executor, found.auth.api_key) == ("brain", "coder", "sk-test")
-    assert found.providers[0].base_url == "http://127.0.0.1:11434/v1"
+    assert (found.providers[0].kind, found.providers[0].base_url) == ("ollama", "http://127.0.0.1:11434")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1234", "http://127.0.0.1:1234/v1/"])
+def test_engines_of_the_environment_are_of_their_own_kind(tmp_path: Path, address: str) -> None:
+    """Where LM Studio is, in the variable that its own tools use, with or without the path of its API."""
+    (found,) = load(tmp_path, "", None, LMSTUDIO_BASE_URL=address)[0].providers
+    assert (found.id, found.kind, found.name) == ("lmstudio", "lmstudio", "LM Studio")
+    assert (found.base_url, found.is_local) == ("http://127.0.0.1:1234", True)
+
+
+def test_a_provider_says_which_program_it_is(tmp_path: Path) -> None:
+    """OpenAI-compatible unless it says more; a kind that nobody serves is told with those there are."""
+    plain, ours = (
+        load(tmp_path, f'[[providers]]\nid = "x"\nbase_url = "http://h"\n{line}')[0].providers[0]
+        for line in ("", 'kind = "vllm"')
+    )
+    assert (plain.kind, ours.kind) == ("openai_compat", "vllm")
+    with pytest.raises(BadSettings, match=r"providers\.0\.kind .*'olama' is no kind .*llama_server, lmstudio, ollama"):
+        load(tmp_path, '[[providers]]\nid = "x"\nbase_url = "http://h"\nkind = "olama"')
 
 
 def test_folders_are_absolute_and_lists_split(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from tools.starter import grammar, plans
 from tools.starter.brain import help_all, talk_all
 from tools.starter.coder import numbers_all, repair, text_all
-from tools.starter.coder.exchanges import KINDS, fenced
+from tools.starter.coder.exchanges import ALONE, KINDS, fenced
 from tools.starter.heldout import brain_help, brain_talk, brain_unknown, coder_a, coder_b
 from tools.starter.heldout import plans as heldout_plans
 from tools.starter.kinds import LANGUAGES, Kind, Topic
@@ -120,9 +120,8 @@ def coder_questions(rng: Random) -> Iterator[Question]:
             for language in LANGUAGES:
                 for template in asks[kind.id][language]:
                     yield _program_question(kind, language, template, rng)
-    alone = [kind for kind in KINDS if not kind.files]
     for number in range(200):
-        if (question := _repair_question(rng.choice(alone), LANGUAGES[number % 2], rng)) is not None:
+        if (question := _repair_question(rng.choice(ALONE), LANGUAGES[number % 2], rng)) is not None:
             yield question
 
 

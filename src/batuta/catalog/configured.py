@@ -11,6 +11,7 @@ from batuta.catalog.entities import ModelSpec, Provider, Role
 from batuta.catalog.files import SUFFIX
 from batuta.catalog.records import LOCAL, Problem, ProviderState
 from batuta.errors import BadRequest, BadSettings
+from batuta.kinds import is_loaded
 from batuta.settings import Settings
 
 
@@ -47,11 +48,11 @@ def configured_providers(settings: Settings) -> dict[str, ProviderState]:
             raise BadSettings(f"providers: the id {each.id!r} is used twice, or is Batuta's own; choose another one")
         provider = Provider(
             each.id,
-            "openai_compat",
+            each.kind,
             name=each.name or each.id,
             base_url=each.base_url,
             key_ref=f"env:{each.key_env}" if each.key_env else None,
-            is_local=each.is_local,
+            is_local=is_loaded(each.kind) if each.is_local is None else each.is_local,
             max_in_flight=each.max_in_flight,
         )
         states[each.id] = ProviderState(provider, "settings")

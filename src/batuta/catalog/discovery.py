@@ -121,12 +121,25 @@ def new_id(provider_id: str, address: str, taken: Collection[str]) -> str:
 
 
 def model_stem(path: str) -> str:
-    """Return a model file's name without `.gguf` and without `-00001-of-00003`."""
-    stem = PurePath(path).stem
+    """Return a model file's name without `.gguf` and without `-00001-of-00003`, or a model folder's name.
+
+    `models--org--name/snapshots/<revision>` of Hugging Face's cache is called `name`.
+    """
+    if is_cached(path):
+        return PurePath(path).parents[1].name.removeprefix(CACHED).split("--", 1)[-1]
+    name = PurePath(path).name
+    stem = PurePath(path).stem if name.lower().endswith(".gguf") else name  # `Qwen3-0.6B` has no suffix
     head, _, tail = stem.rpartition("-of-")
     first, _, number = head.rpartition("-")
     is_part = len(number) == len(tail) == PART_DIGITS and number.isdecimal() and tail.isdecimal() and first
     return first if is_part else stem
 
 
+def is_cached(path: str) -> bool:
+    """Whether a path is a revision of a model in Hugging Face's cache."""
+    pure = PurePath(path)
+    return pure.parent.name == "snapshots" and pure.parent.parent.name.startswith(CACHED)
+
+
+CACHED = "models--"  # folders of Hugging Face's cache are called so: models--org--name
 PART_DIGITS = 5  # `-00001-of-00003`, as llama.cpp's splitter writes it

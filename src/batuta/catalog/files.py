@@ -1,4 +1,4 @@
-"""Looks for model files in folders. The thin, blocking half of discovery: run it in a thread.
+"""Looks for models in folders: single files, and folders of safetensors. Blocks on the disk: run it in a thread.
 
 What a file says of itself is read by the function it is given; a file that has not changed is not read again, so
 thousands of files cost one look at each folder.
@@ -12,15 +12,18 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple, Protocol, TypeVar
 
-from batuta.catalog.discovery import bad_address, printable
+from batuta.catalog.discovery import bad_address, is_cached, printable
 from batuta.catalog.entities import Capability, MemoryNeed
 from batuta.catalog.records import Found, Problem
 from batuta.errors import BadModelFile, Cause
 
 SUFFIX = ".gguf"
+WEIGHTS = ".safetensors"
+CONFIG = "config.json"  # with weights beside it, a folder is a model
+BESIDE = (WEIGHTS, ".json", ".jinja")  # files of such a folder that say something of the model
 PARTIAL = frozenset({".part", ".partial", ".incomplete", ".download", ".crdownload", ".tmp"})
 DEEPEST = 12  # folders below a root; a cache of models has five
 SETTLE_S = 10.0  # a bad file that was changed this lately is still being written
@@ -40,6 +43,8 @@ class Header(Protocol):
     def context_length(self) -> int: ...
     @property
     def chat_template(self) -> str | None: ...
+    @property
+    def can_chat(self) -> bool: ...
     @property
     def is_embedding(self) -> bool: ...
     @property
@@ -70,7 +75,8 @@ def capabilities_of(header: Header) -> frozenset[Capability]:
     if header.is_embedding:
         return frozenset({Capability.EMBEDDING})
     # Its child is started with embeddings on (pooling of the last token), beside chat and at no cost to it.
-    able = {Capability.CHAT, Capability.COMPLETION, Capability.EMBEDDING}
+    able = {Capability.COMPLETION, Capability.EMBEDDING}
+    able |= {Capability.CHAT} if header.can_chat else set()
     able |= {Capability.TOOLS} if header.has_tools else set()
     able |= {Capability.REASONING} if header.has_reasoning else set()
     return frozenset(able)
@@ -171,7 +177,9 @@ class FileScanner:
             if self._must_exist and not root.is_dir():
                 problems.append(Problem(str(root), "there is no such folder; create it, or correct models_dirs"))
                 continue
-            yield from _grouped(_walk(root, self._roots, seen, problems), problems, wall)
+            folders: list[tuple[str, _Signature]] = []
+            yield from _grouped(_walk(root, self._roots, seen, problems, folders), problems, wall)
+            yield from _current(folders, problems)
         for file in self._files:
             try:
                 facts = file.stat()
@@ -192,9 +200,16 @@ def is_model_name(name: str) -> bool:
 
 
 def _walk(
-    root: Path, roots: Roots, seen: set[tuple[int, int]], problems: list[Problem]
+    root: Path,
+    roots: Roots,
+    seen: set[tuple[int, int]],
+    problems: list[Problem],
+    folders: list[tuple[str, _Signature]],
 ) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield model files below `root`, each real file and folder once; no link leads out of the roots."""
+    """Yield model files below `root`, each real file and folder once; no link leads out of the roots.
+
+    Folders that are models go to `folders`.
+    """
     real_roots = tuple(os.path.realpath(each) for each in roots)
     links: list[tuple[str, os.stat_result]] = []
     todo = [(str(root), 0)]
@@ -208,6 +223,8 @@ def _walk(
         except OSError as error:
             problems.append(Problem(printable(folder), f"this folder cannot be read: {error.strerror or error}"))
             continue
+        if (signature := _folder_signature(entries)) is not None:
+            folders.append((folder, signature))
         for entry in entries:
             is_link = entry.is_symlink()
             if is_link and not _is_inside(entry.path, real_roots):
@@ -223,6 +240,39 @@ def _walk(
                         yield entry.path, facts
     # Links last: a file that is there under its own name is listed under that one.
     yield from ((path, facts) for path, facts in links if _first(facts, seen))
+
+
+def _folder_signature(entries: list[os.DirEntry[str]]) -> _Signature | None:
+    """Return the size of a model folder's weights and its latest change; None for any other folder."""
+    names = {entry.name for entry in entries}
+    if CONFIG not in names or not any(name.endswith(WEIGHTS) for name in names):
+        return None
+    size = latest = 0
+    for entry in entries:
+        if entry.name.endswith(BESIDE):
+            with suppress(OSError):  # a link to nowhere: what reads the folder says which file is missing
+                facts = entry.stat()
+                size += facts.st_size if entry.name.endswith(WEIGHTS) else 0
+                latest = max(latest, facts.st_mtime_ns)
+    return _Signature(size, latest)
+
+
+def _current(folders: list[tuple[str, _Signature]], problems: list[Problem]) -> Iterator[tuple[str, _Signature]]:
+    """Yield model folders; of a model in Hugging Face's cache, which keeps old revisions, the current one."""
+    revisions: dict[Path, list[tuple[str, _Signature]]] = {}
+    for path, signature in folders:
+        if reason := bad_address(path):
+            problems.append(Problem(printable(path), reason))
+        elif is_cached(path):
+            revisions.setdefault(Path(path).parent.parent, []).append((path, signature))
+        else:
+            yield path, signature
+    for model, known in revisions.items():
+        main = ""
+        with suppress(OSError, UnicodeDecodeError):
+            main = (model / "refs" / "main").read_text(encoding="ascii").strip()
+        named = [each for each in known if PurePath(each[0]).name == main]
+        yield from named or [max(known, key=lambda each: each[1].mtime_ns)]
 
 
 def _first(facts: os.stat_result, seen: set[tuple[int, int]]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from batuta.catalog.discovery import model_stem, printable
 from batuta.catalog.entities import ModelSpec
+from batuta.catalog.records import LOCAL
 from batuta.errors import ModelNotFound
 
 LONGEST = 200  # characters of an unknown name that are looked at and repeated
@@ -27,7 +28,7 @@ def find(name: str, specs: Mapping[str, ModelSpec]) -> ModelSpec | None:
     return (
         _only(spec for spec in everyone if spec.id.casefold() == folded)  # 2
         or _only(spec for spec in everyone if spec.address == name)  # 3
-        or _only(spec for spec in everyone if spec.is_loadable and folded in _file_names(spec.address))  # 4
+        or _only(spec for spec in everyone if spec.provider_id == LOCAL.id and folded in _file_names(spec.address))  # 4
     )
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider, Role
+from batuta.kinds import is_loaded
 
 LOCAL = Provider("local", "local_worker", name="This machine", is_local=True)
 LARGEST_CONTEXT = 2**31 - 1
@@ -32,6 +33,15 @@ class Reported(Protocol):
     def context_length(self) -> int: ...
     @property
     def memory(self) -> MemoryNeed: ...
+
+
+class Described(Protocol):
+    """Who answers at a provider's address (`engines.base.EngineInfo` has this form)."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def note(self) -> str: ...
 
 
 class Problem(NamedTuple):
@@ -105,7 +115,7 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The settings a spec is made with: context and slots of local models, and the ledger they are booked in."""
+    """The settings a spec is made with: context and slots of models we load, and the ledger they are booked in."""
 
     context_length: int = 8192
     slots: int = 4
@@ -124,8 +134,12 @@ class ModelRecord:
     is_present: bool = True
 
     def spec(self, provider: Provider, defaults: Defaults, roles: frozenset[Role]) -> ModelSpec:
-        """Make the spec others see. A local model's context is what it was trained for, up to the setting."""
-        is_loadable = provider.kind == LOCAL.kind
+        """Make the spec others see. The context of a model that Batuta loads is what it can have, up to the setting.
+
+        Batuta loads the models of providers whose kind says so and that run here: another machine's memory is not
+        in our books.
+        """
+        is_loadable = is_loaded(provider.kind) and provider.is_local
         context = self.found.context_length
         if is_loadable:
             context = min(context or defaults.context_length, defaults.context_length)
@@ -168,6 +182,8 @@ class ProviderState:
         is_online: it answered the last time it was asked; None before the first time.
         message: why it is not online.
         checked_at: wall seconds of the last answer or failure.
+        version: of the program that answers, as it says it; empty where it does not.
+        note: what a person should know or do about that program; empty: nothing.
     """
 
     provider: Provider
@@ -175,3 +191,5 @@ class ProviderState:
     is_online: bool | None = None
     message: str = ""
     checked_at: float | None = None
+    version: str = ""
+    note: str = ""

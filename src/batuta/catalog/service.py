@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import TypedDict, Unpack
 
 from batuta import __version__
 from batuta.catalog import itself, names
-from batuta.catalog.configured import configured_providers, holders, named_files, taken, unmatched_wishes
-from batuta.catalog.discovery import Merge, merge
+from batuta.catalog.configured import configured_providers, named_files, taken, unmatched_wishes
+from batuta.catalog.defaults import Surroundings
+from batuta.catalog.discovery import Merge, merge, printable
 from batuta.catalog.entities import ModelSpec, Provider, Role
 from batuta.catalog.files import FileScanner, ReadFile, Roots
 from batuta.catalog.records import (
     LOCAL,
     Defaults,
+    Described,
     Found,
     Learned,
     ModelRecord,
@@ -27,6 +31,7 @@ from batuta.catalog.records import (
     ProviderState,
     Reported,
 )
+from batuta.catalog.role_keeper import RoleKeeper
 from batuta.catalog.rows import Contents
 from batuta.catalog.store import NotSaved, Store
 from batuta.clock import Clock
@@ -40,9 +45,12 @@ FIRST_SAVE_S = 3.0  # loading SQLAlchemy would slow down the first seconds, when
 ASK_FAR_EVERY_S = 600.0  # an API on the internet changes its list some times a year; asking costs its patience
 ASK_AGAIN_S = 60.0  # one that could not be reached
 ASK_WITHIN_S = 15.0  # a provider that needs longer to list its models is as good as gone
+LONGEST_VERSION = 80  # characters; what an engine says of itself is shown on one line
 FOUND_BY = "found_by"  # meta: the version that read the files; another one reads them again
 
+Standing = Callable[[], tuple[Collection[str], int]]
 ListModels = Callable[[Provider], Awaitable[Sequence[Reported]]]
+Describe = Callable[[Provider], Awaitable[Described | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class Change:
         absent: models that are not seen any more; they keep their settings.
         removed: ids of models that a person forgot, or whose provider a person deleted.
         providers: ids of providers that came, went, were replaced, or changed between online and offline.
+        defaults: who holds the roles that nobody gave, when that has changed.
     """
 
     added: tuple[ModelSpec, ...] = ()
@@ -62,6 +71,7 @@ class Change:
     absent: tuple[ModelSpec, ...] = ()
     removed: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
+    defaults: Mapping[Role, str] | None = None
 
 
 class ChoicePatch(TypedDict, total=False):
@@ -88,9 +98,13 @@ class Catalog:
         clock: when to look again.
         read_file: reads a model file's header (`files.reader`).
         list_models: asks a provider what it has; raises BatutaError when it cannot be asked.
+        describe: asks a provider who it is; None where its engine cannot tell; raises BatutaError like `list_models`.
         on_error: called with (task name, error) if the loop dies, which is a bug.
         roots: folders searched for model files; those of the settings when None.
         device: the ledger that local models are booked in.
+        bundled: files that come with Batuta -> the role each was made for.
+        standing: gives the ids of models in memory and the largest device's budget in bytes, by which a role that
+            nobody gave gets its holder; None: such a role has none.
     """
 
     def __init__(
@@ -102,18 +116,24 @@ class Catalog:
         read_file: ReadFile,
         list_models: ListModels,
         on_error: Callable[[str, BaseException], None],
+        describe: Describe | None = None,
         roots: Roots | None = None,
         device: str = "host",
+        bundled: Mapping[Path, Role] = MappingProxyType({}),
+        standing: Standing | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._list_models = list_models
+        self._describe = describe
         self._defaults = Defaults(settings.engine.context_length, settings.engine.slots, device)
-        self._wanted = {Role.BRAIN: settings.brain, Role.EXECUTOR: settings.executor}
+        self._roles = RoleKeeper({Role.BRAIN: settings.brain, Role.EXECUTOR: settings.executor})
+        self._bundled = {str(path): role for path, role in bundled.items()}
+        self._standing = standing
         self._scanner = FileScanner(
             settings.model_roots if roots is None else roots,
             read_file,
-            files=tuple(named_files(self._wanted.values())),
+            files=(*named_files(self._roles.wanted.values()), *bundled),
             must_exist=bool(settings.models_dirs) and roots is None,
         )
         self._records: dict[str, ModelRecord] = {}
@@ -133,7 +153,7 @@ class Catalog:
         self._is_configuration_saved = False
         self._own_address: itself.Address | None = None
         self._unmatched: tuple[Problem, ...] = ()
-        self.is_started = False
+        self.is_started = self._is_closed = False
 
     # Life ---------------------------------------------------------------------------------------------------
 
@@ -168,6 +188,7 @@ class Catalog:
 
     async def aclose(self) -> None:
         """Stop looking, save what is not saved yet, close the store."""
+        self._is_closed = True
         await self._tasks.aclose()
         await self._save()
         await self._store.aclose()
@@ -205,6 +226,11 @@ class Catalog:
         if (spec := names.find(name, self._specs)) is None:
             raise names.not_found(name, self._specs)
         return spec
+
+    @property
+    def default_roles(self) -> Mapping[Role, str]:
+        """Role -> model, for the roles that neither the settings nor a person gave."""
+        return self._roles.defaults
 
     def learned(self, model_id: str) -> Learned:
         """Return what real loads of a model showed; nothing for an unknown one."""
@@ -268,7 +294,7 @@ class Catalog:
         return record
 
     def _check_roles(self, model_id: str, roles: frozenset[Role]) -> None:
-        for role, holder in holders(self._wanted, self._specs).items():
+        for role, holder in self._roles.given(self._specs).items():
             if role in roles and holder != model_id:
                 raise BadRequest(
                     f"the {role} is {holder}, because the settings name it; change `{role}` there, or unset it",
@@ -360,6 +386,12 @@ class Catalog:
                 await self._look(is_asked=True)
         await self._save()
 
+    def ask_soon(self, provider_id: str) -> None:
+        """Have a provider asked what it has, in the background: it is back, or holds what nobody has heard of."""
+        state = self._providers.get(provider_id)
+        if state is not None and not self._is_closed:
+            self._tasks.start(self._ask(state.provider), name=f"ask {provider_id}")  # the next look saves
+
     async def merge(self, provider_id: str, reported: Sequence[Reported]) -> None:
         """Take in what a provider has, and save what is different."""
         self._take_in(provider_id, reported)
@@ -405,29 +437,34 @@ class Catalog:
         if self._is_itself(provider):
             self._set_online(provider.id, f"{provider.base_url} is this Batuta itself; delete this provider")
             return
+        who: Described | None = None
+        reported: Sequence[Reported] = ()
         try:
             async with asyncio.timeout(ASK_WITHIN_S):
+                who = await self._describe(provider) if self._describe else None
                 reported = await self._list_models(provider)
             message = ""
         except TimeoutError:
-            reported, message = (), f"it did not list its models within {ASK_WITHIN_S:.0f} s"
+            message = f"it did not list its models within {ASK_WITHIN_S:.0f} s"
         except BatutaError as error:
-            reported, message = (), error.message
+            message = error.message
         state = self._providers.get(provider.id)
         if state is None or state.provider != provider:  # deleted or replaced while it was thinking
             return
-        self._set_online(provider.id, message)
+        self._set_online(provider.id, message, who)
         if not message:
             self._take_in(provider.id, reported)
 
-    def _set_online(self, provider_id: str, message: str) -> None:
-        if (state := self._providers.get(provider_id)) is not None:
-            is_online = not message
-            self._providers[provider_id] = replace(
-                state, is_online=is_online, message=message, checked_at=self._clock.wall()
-            )
-            if state.is_online is not is_online:
-                self._tell(Change(providers=(provider_id,)))
+    def _set_online(self, provider_id: str, message: str, who: Described | None = None) -> None:
+        """Take in whether a provider answers. What it said of itself is kept until it says something else."""
+        if (state := self._providers.get(provider_id)) is None:
+            return
+        new = replace(state, is_online=not message, message=message, checked_at=self._clock.wall())
+        if who is not None:
+            new = replace(new, version=printable(who.version[:LONGEST_VERSION]), note=printable(who.note))
+        self._providers[provider_id] = new
+        if _shown(new) != _shown(state):
+            self._publish(providers=(provider_id,))
 
     def _apply(self, provider_id: str, found: Merge) -> None:
         self._report_problems[provider_id] = found.problems
@@ -463,7 +500,7 @@ class Catalog:
 
     def _judge_wishes(self) -> None:
         """Find the brain and executor of the settings that are nobody's, and tell the log of new ones."""
-        unmatched = unmatched_wishes(self._wanted, self._specs)
+        unmatched = unmatched_wishes(self._roles.wanted, self._specs)
         for problem in unmatched:
             if problem not in self._unmatched:
                 log.warning("%s: %s", *problem)
@@ -472,12 +509,9 @@ class Catalog:
     def _publish(self, *, providers: tuple[str, ...] = ()) -> None:
         """Make the specs anew and tell what is different."""
         old = self._specs
-        self._specs = {model_id: self._spec(record, record.choices.roles) for model_id, record in self._records.items()}
-        for role, holder in holders(self._wanted, self._specs).items():
-            for model_id, spec in self._specs.items():
-                roles = spec.roles | {role} if model_id == holder else spec.roles - {role}
-                if roles != spec.roles:
-                    self._specs[model_id] = replace(spec, roles=roles)
+        specs = {model_id: self._spec(record, record.choices.roles) for model_id, record in self._records.items()}
+        before = self._roles.defaults
+        self._specs = self._roles.assigned(specs, self._surroundings())
         different = [spec for model_id, spec in self._specs.items() if model_id in old and old[model_id] != spec]
         change = Change(
             added=tuple(spec for model_id, spec in self._specs.items() if model_id not in old),
@@ -485,6 +519,7 @@ class Catalog:
             absent=tuple(spec for spec in different if not spec.is_present),
             removed=tuple(model_id for model_id in old if model_id not in self._specs),
             providers=providers,
+            defaults=self._roles.defaults if self._roles.defaults != before else None,
         )
         if change != NOTHING:
             self._tell(change)
@@ -492,8 +527,25 @@ class Catalog:
     def _spec(self, record: ModelRecord, roles: frozenset[Role]) -> ModelSpec:
         state = self._providers.get(record.provider_id)
         provider = state.provider if state else self._former[record.provider_id]
-        return record.spec(provider, self._defaults, roles)
+        spec = record.spec(provider, self._defaults, roles)
+        role = self._bundled.get(spec.address) if provider.kind == LOCAL.kind else None
+        return replace(spec, bundled_as=role) if role else spec
+
+    def _surroundings(self) -> Surroundings | None:
+        if self._standing is None:
+            return None
+        loaded, budget = self._standing()
+        return Surroundings(self._is_online, loaded, budget)
+
+    def _is_online(self, provider_id: str) -> bool | None:
+        state = self._providers.get(provider_id)
+        return state.is_online if state else False
 
     def _tell(self, change: Change) -> None:
         for listener in self._listeners:
             listener(change)
+
+
+def _shown(state: ProviderState) -> tuple[object, ...]:
+    """Return what others act on when it changes; a new message of one that is still offline is not among it."""
+    return (state.is_online, state.version, state.note)

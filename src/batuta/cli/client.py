@@ -65,6 +65,10 @@ class GatewayClient:
         """Return the JSON answer to PATCH `path`. Raises NoGateway and Refused."""
         return self._call("PATCH", path, body, timeout_s=ANSWER_S)
 
+    def delete(self, path: str) -> Any:
+        """Return the JSON answer to DELETE `path`. Raises NoGateway and Refused."""
+        return self._call("DELETE", path, None, timeout_s=ANSWER_S)
+
     def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[Any]:
         """Yield the JSON data of each event that answers POST `path`, until `[DONE]` or the end.
 

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "unload": "Take a model out of memory.",
     "pin": "Keep a model in memory, whatever else wants the room.",
     "unpin": "Let a model leave memory again when room is needed.",
+    "pull": "Download a model, or list those on offer.",
     "run": "Ask a model one thing.",
     "chat": "Talk to a model.",
     "doctor": "Examine this machine and this installation.",

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from batuta import settings as tree
 from batuta.cli.main import COMMANDS, load_command
+from batuta.command_settings import CommandSettings
+from batuta.setting_types import parse_size
 from batuta.settings import ENVIRONMENT, Settings
 
 _FLAGS = {
@@ -46,10 +48,10 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
-def providers_table() -> str:
-    """Return the Markdown table of what a `[[providers]]` entry holds."""
+def entry_table(entry: type[BaseModel]) -> str:
+    """Return the Markdown table of what a `[[providers]]` or `[[commands]]` entry holds."""
     lines = ["| Key | Default | What it is |", "|---|---|---|"]
-    for name, default, comment in _walk(tree.ProviderSettings):
+    for name, default, comment in _walk(entry):
         lines.append(f"| `{name}` | {default} | {comment} |")
     return "\n".join(lines)
 
@@ -67,7 +69,9 @@ def commands_text() -> str:
 
 def settings_page(page: str) -> str:
     """Return the settings' reference page with its tables renewed."""
-    return _between(_between(page, "settings", settings_table()), "providers", providers_table())
+    page = _between(page, "settings", settings_table())
+    page = _between(page, "providers", entry_table(tree.ProviderSettings))
+    return _between(page, "commands", entry_table(CommandSettings))
 
 
 def commands_page(page: str) -> str:
@@ -88,7 +92,7 @@ def _walk(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
         inner = info.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from _walk(inner, f"{prefix}{name}.")
-        elif not prefix and section is Settings and name == "providers":
+        elif not prefix and section is Settings and name in {"providers", "commands"}:
             continue  # a table of its own
         else:
             full = f"{prefix}{name}"
@@ -113,7 +117,7 @@ def _comments(section: type[BaseModel]) -> dict[str, str]:
 
 def _is_size(info: Any) -> bool:
     inside = [info, *(part for part in get_args(info.annotation) if get_origin(part) is Annotated)]
-    return any(getattr(mark, "func", None) is tree.parse_size for part in inside for mark in _marks(part))
+    return any(getattr(mark, "func", None) is parse_size for part in inside for mark in _marks(part))
 
 
 def _marks(part: Any) -> Sequence[Any]:
@@ -121,11 +125,13 @@ def _marks(part: Any) -> Sequence[Any]:
 
 
 def _default(value: Any, is_size: bool) -> str:
-    if value is None or value in ((), ""):
+    if value is None or value in ((), "", {}):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{size_text(value) if is_size else value}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
+    return f"`{size_text(value) if is_size and value else value}`"
 
 
 def size_text(count: int) -> str:

@@ -15,6 +15,7 @@ from batuta.cli.record import read_record
 from batuta.cli.terminal import duration, print_json, print_pairs
 from batuta.cli.views import device_text, listed, resident, state
 from batuta.cli.words import problems
+from batuta.errors import BatutaError
 
 app = typer.Typer(add_completion=False)
 
@@ -50,7 +51,17 @@ def gather(client: GatewayClient) -> dict[str, Any]:
         "in_memory": [model.get("id") for model in resident(models)],
         "models": len(models),
         "memory": listed(catalog, "devices"),
+        "servers": servers(client),
     }
+
+
+def servers(client: GatewayClient) -> list[dict[str, Any]]:
+    """Return the servers whose models the gateway uses; none where it does not tell."""
+    try:
+        found = listed(client.get("/manage/providers"), "providers")
+    except BatutaError:
+        return []
+    return [each for each in found if each.get("base_url")]
 
 
 def default_model(health: Mapping[str, Any], models: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -81,8 +92,25 @@ def lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("in memory", ", ".join(map(str, report["in_memory"])) or "nothing"),
         ("models", str(report["models"])),
         *memory,
+        *((f"server {each.get('id', '')}", server_text(each)) for each in report["servers"]),
         *(("problem", f"{each['subject']}: {each['reason']}") for each in report["problems"]),
     ]
+
+
+def server_text(server: Mapping[str, Any]) -> str:
+    """Return how a server stands: `online, version 0.12.3, 4 models, holds qwen3:8b`."""
+    is_online = server.get("is_online")
+    if is_online is False:
+        return ": ".join(str(part) for part in ("offline", server.get("message")) if part)
+    version, holds, note = server.get("version"), server.get("holds") or (), server.get("note")
+    parts = [
+        "not asked yet" if is_online is None else "online",
+        f"version {version}" if version else "",
+        f"{server.get('models', 0)} models",
+        f"holds {', '.join(map(str, holds))}" if holds else "",
+        str(note or ""),
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _pid(loader: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from batuta.errors import (
     Cause,
     ContextFull,
     KeyInvalid,
+    ModelFailed,
     ModelLoading,
     ProviderError,
     StreamBroken,
@@ -73,6 +74,17 @@ class Seen(StrEnum):
     NO_END = "no_end"
     TOO_LARGE = "too_large"
     BAD_ENCODING = "bad_encoding"
+    OTHER_ENGINE = "other_engine"
+    TOO_OLD = "too_old"
+    NOT_INSTALLED = "not_installed"
+    OUT_OF_MEMORY = "out_of_memory"
+    LOAD_FAILED = "load_failed"
+    LOAD_TIMEOUT = "load_timeout"
+    MODEL_CRASHED = "model_crashed"
+    NOT_RESIDENT = "not_resident"
+    WRONG_MODEL = "wrong_model"
+    BROKEN_FILE = "broken_file"
+    CANNOT_UNLOAD = "cannot_unload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,26 @@ FAULTS: dict[Seen, Fault] = {
     ),
     Seen.TOO_LARGE: Fault("a body above the cap", UpstreamFailed, "sent more than Batuta takes"),
     Seen.BAD_ENCODING: Fault("an encoding nobody asked for", UpstreamFailed, "encoded its answer in an unknown way"),
+    Seen.OTHER_ENGINE: Fault(
+        "another server at the engine's address", UpstreamUnreachable, "is not the engine it is set up as", _OFF
+    ),
+    Seen.TOO_OLD: Fault("a version that cannot do it", UpstreamFailed, "is too old a version for this"),
+    Seen.NOT_INSTALLED: Fault(
+        "the engine has no such model", ModelFailed, "does not have the model", Cause.NOT_INSTALLED
+    ),
+    Seen.OUT_OF_MEMORY: Fault(
+        "words for too little memory", ModelFailed, "has not enough memory for the model", Cause.OUT_OF_MEMORY
+    ),
+    Seen.LOAD_FAILED: Fault("words for a failed load", ModelFailed, "could not load the model"),
+    Seen.LOAD_TIMEOUT: Fault("a load that does not end", ModelFailed, "did not load the model in time", Cause.TIMEOUT),
+    Seen.MODEL_CRASHED: Fault("words for a crash", UpstreamFailed, "lost the model to a crash", Cause.CRASH),
+    # Unreachable, as a model whose process is gone: the next lease loads it again.
+    Seen.NOT_RESIDENT: Fault("a model it does not hold", UpstreamUnreachable, "does not hold the model any more"),
+    Seen.WRONG_MODEL: Fault("an answer by another model", UpstreamUnreachable, "let another model answer"),
+    Seen.BROKEN_FILE: Fault(
+        "words for a broken file", ModelFailed, "cannot read the model's file; fetch it anew", Cause.CORRUPT_FILE
+    ),
+    Seen.CANNOT_UNLOAD: Fault("a server of one model", ModelFailed, "cannot unload the model"),
 }
 
 STATUSES: dict[int, Seen] = {
@@ -132,6 +164,7 @@ STATUSES: dict[int, Seen] = {
     403: Seen.KEY_REFUSED,
     408: Seen.TOO_SLOW,
     429: Seen.RATE_LIMITED,
+    499: Seen.SERVER_ERROR,  # Ollama's "request canceled": not the caller's fault
     503: Seen.OVERLOADED,
     504: Seen.TOO_SLOW,
     524: Seen.TOO_SLOW,
@@ -145,6 +178,28 @@ _UNABLE = r"\b(image|audio|video)\w* inputs? (is|are) not supported|failed to in
 WORDS: tuple[tuple[re.Pattern[str], Seen], ...] = (
     (re.compile(f"{_FULL}|exceed_context_size_error", re.IGNORECASE), Seen.CONTEXT_FULL),
     (re.compile(_UNABLE, re.IGNORECASE), Seen.REJECTED),
+    # Ollama's: 404, 500, 400 for the same words, or the last line of a stream.
+    (re.compile(r"\bmodel \\?['\"].{1,300}?['\"] not found", re.IGNORECASE), Seen.NOT_INSTALLED),
+    (re.compile(r"requires more (system )?memory|out of memory|unable to allocate", re.IGNORECASE), Seen.OUT_OF_MEMORY),
+    (re.compile(r"timed out waiting for (llama|server)", re.IGNORECASE), Seen.LOAD_TIMEOUT),
+    (re.compile(r"invalid file magic|not within the file bounds", re.IGNORECASE), Seen.BROKEN_FILE),
+    (re.compile(r"process (has terminated|no longer running)", re.IGNORECASE), Seen.MODEL_CRASHED),
+    # LM Studio's, of several versions: most come with 400, 500 or inside a 200.
+    (re.compile(r"insufficient system resources|not enough resources to load", re.IGNORECASE), Seen.OUT_OF_MEMORY),
+    (re.compile(r"\bLM Studio API token is required|malformed LM Studio API token", re.IGNORECASE), Seen.KEY_REFUSED),
+    (re.compile(r"model has crashed", re.IGNORECASE), Seen.MODEL_CRASHED),
+    (re.compile(r"no models loaded\.|model (is |was )?unloaded\b", re.IGNORECASE), Seen.NOT_RESIDENT),
+    (
+        re.compile(r"valid downloaded model|valid model\..{0,8}your models:", re.IGNORECASE | re.DOTALL),
+        Seen.NOT_INSTALLED,
+    ),
+    (re.compile(r"model_load_failed|failed to load model", re.IGNORECASE), Seen.LOAD_FAILED),
+    # llama-server's router: 400, 404 and 500, and text where a model's process is gone.
+    (re.compile(r"\bmodel (name=.{1,300}? )?is not found", re.IGNORECASE), Seen.NOT_INSTALLED),
+    (re.compile(r"\bmodel is not loaded|\bmodel name=.{1,300}? is not running", re.IGNORECASE), Seen.NOT_RESIDENT),
+    (re.compile(r"\bmodel name=.{1,300}? failed to load|failed to spawn server", re.IGNORECASE), Seen.LOAD_FAILED),
+    (re.compile(r"\bmodel limit reached", re.IGNORECASE), Seen.OVERLOADED),
+    (re.compile(r"^proxy error: ", re.IGNORECASE), Seen.MODEL_CRASHED),
 )
 """What a backend's words mean whatever their status: llama.cpp answers 500 to an image that a model cannot see."""
 

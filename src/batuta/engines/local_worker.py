@@ -16,6 +16,7 @@ from batuta.catalog.entities import ModelSpec
 from batuta.chat.types import ChatRequest, Delta
 from batuta.engines.base import (
     LOST,
+    ChangeListener,
     EmbeddingResult,
     EngineHealth,
     EngineStatus,
@@ -37,7 +38,7 @@ from batuta.vault.secret import Secret
 
 # Names in a model's options that the loader takes as they are.
 LOADER_PATIENCE_S = 10.0  # a restart takes 0.5 s of back-off and 0.3 s of start; a tenfold of that is a fault
-OPTIONS = ("gpu_layers", "threads", "embedding", "projector")
+OPTIONS = ("gpu_layers", "threads", "embedding", "projector", "device", "dtype", "batching")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Place:
 
 
 class LocalWorker:
-    """A LoadableEngine and a PassThroughEngine over the loader."""
+    """A LoadableEngine, a PassThroughEngine and a NoticingEngine over the loader."""
 
     kind = "local_worker"
     dialect = "openai"
@@ -72,6 +73,7 @@ class LocalWorker:
         self._loading: set[str] = set()
         self._progress: dict[str, list[ProgressListener]] = {}
         self._on_gone: list[GoneListener] = []
+        self._on_change: list[ChangeListener] = []
         client.listen(self._heard)
         for record in client.state.get("models", ()) if client.is_connected else ():
             self._note(record)
@@ -149,6 +151,9 @@ class LocalWorker:
     def watch(self, on_gone: GoneListener) -> None:
         self._on_gone.append(on_gone)
 
+    def notice(self, on_change: ChangeListener) -> None:
+        self._on_change.append(on_change)
+
     def _request(self, spec: ModelSpec) -> dict[str, Any]:
         settings = self._settings
         request: dict[str, Any] = {
@@ -158,6 +163,9 @@ class LocalWorker:
             "slots": spec.slots or settings.slots,
             "gpu_layers": settings.gpu_layers,
             "threads": settings.threads,
+            "device": settings.device,
+            "dtype": settings.dtype,
+            "batching": settings.batching,
             "timeout_s": self._load_timeout_s,
         }
         return request | {name: spec.options[name] for name in OPTIONS if name in spec.options}
@@ -225,6 +233,8 @@ class LocalWorker:
         elif kind == "connected":
             for record in event["state"]["models"]:
                 self._note(record)
+            for changed in self._on_change:  # the loader kept models that the books know nothing of
+                changed()
         elif kind == "lost":
             self._loading.clear()
             for model in list(self._places):

@@ -1,23 +1,23 @@
 """Which engine serves which kind of provider. Other packages add theirs by the entry point group `batuta.engines`.
 
-An entry point is named after its kind and gives a function like those in BUILT_IN. Knows no provider by name.
+An entry point is named after its kind and gives a class like those of the table `batuta.kinds.KINDS`. An engine's
+module is imported when its kind is first used: a start pays for none of them. Knows no provider by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol
+from typing import Protocol, cast
 
 from batuta.catalog.entities import Provider
 from batuta.engines.base import Engine
-from batuta.engines.openai_compat import OpenAICompatEngine
 from batuta.engines.transport import Transport
 from batuta.errors import BadSettings
+from batuta.kinds import GROUP, KINDS
 from batuta.vault.secret import Secret
-
-GROUP = "batuta.engines"
 
 
 class Factory(Protocol):
@@ -26,10 +26,6 @@ class Factory(Protocol):
     def __call__(self, provider: Provider, transport: Transport, *, key: Secret | None = None) -> Engine:
         """Return the engine; opens nothing yet."""
         ...
-
-
-BUILT_IN: Mapping[str, Factory] = {OpenAICompatEngine.kind: OpenAICompatEngine}
-"""What comes with Batuta. `local_worker` is not here: its engine needs the loader, and there is one of it."""
 
 
 def create(provider: Provider, transport: Transport, *, key: Secret | None = None) -> Engine:
@@ -54,11 +50,24 @@ def find(points: Iterable[EntryPoint]) -> dict[str, Callable[[], Factory]]:
         return lambda: _loaded(point)
 
     found: dict[str, Callable[[], Factory]] = {point.name: from_point(point) for point in points}
-    return found | {kind: _constant(factory) for kind, factory in BUILT_IN.items()}
+    return found | {kind: _built_in(kind, row.module) for kind, row in KINDS.items() if row.module}
 
 
-def _constant(factory: Factory) -> Callable[[], Factory]:
-    return lambda: factory
+def _built_in(kind: str, module: str) -> Callable[[], Factory]:
+    return lambda: engine_of(module, kind)
+
+
+@cache
+def engine_of(module: str, kind: str) -> Factory:
+    """Import a module and return the class in it that serves the kind. Raises BadSettings when there is none."""
+    try:
+        found = import_module(module)
+    except ImportError as error:
+        raise BadSettings(f"The engine {kind!r} ({module}) cannot be loaded: {error}") from error
+    for each in vars(found).values():
+        if isinstance(each, type) and each.__module__ == module and getattr(each, "kind", None) == kind:
+            return cast("Factory", each)
+    raise BadSettings(f"The engine {kind!r} ({module}) cannot be loaded: no class there is of that kind")
 
 
 def _loaded(point: EntryPoint) -> Factory:

@@ -137,10 +137,17 @@ class Slept:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What an engine holds. `residents`: model id -> bytes; `covers`: the models this engine answers for."""
+    """What an engine holds.
+
+    Attributes:
+        residents: model id -> bytes of what is in memory; 0 where the engine does not say.
+        covers: the models this engine answers for.
+        asleep: models that are parked in its warm tier.
+    """
 
     residents: Mapping[str, int]
     covers: frozenset[str]
+    asleep: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +187,14 @@ class ResetAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSet:
+    """A device's models may take this many bytes from now on; never less than is booked."""
+
+    device: str
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed; deadlines, cooldowns and TTLs may be due."""
 
@@ -205,5 +220,6 @@ Event = (
     | SwitchedOff
     | SwitchedOn
     | ResetAsked
+    | BudgetSet
     | Tick
 )

@@ -19,6 +19,7 @@ from batuta.lifecycle.eviction import EvictionPolicy, LeastRecentlyUsed
 from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, GIVE_UP_AFTER, RESTS, STEADY_S
 from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
+from batuta.lifecycle.observed import judge
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
 from batuta.lifecycle.refusals import failure, no_fit, too_late, unknown, why_not
 from batuta.lifecycle.residency import Leaving, Residency, StoryLine, remaining
@@ -80,6 +81,7 @@ class Lifecycle:
             ev.SwitchedOff: self._on_switched_off,
             ev.SwitchedOn: self._on_switched_on,
             ev.ResetAsked: self._on_reset_asked,
+            ev.BudgetSet: self._on_budget_set,
             ev.Tick: self._on_tick,
         }
 
@@ -393,32 +395,25 @@ class Lifecycle:
         self._is_unsettled = True
 
     def _on_observed(self, event: ev.Observed, now: float) -> None:
-        """Compare an engine's residents with ours.
-
-        1. Gone though we thought it was there: absent.
-        2. There though we thought it was not, and it fits: ours, with no reload.
-        3. There, but it is switched off or there is no room to book it: unload it.
-        """
+        """Have our books follow what an engine really holds; see `observed.judge`."""
         for model in sorted(event.covers):
             residency = self.residencies.get(model)
             if residency is None or not residency.spec.is_loadable:
                 continue
-            if model not in event.residents:
-                if residency.state in {S.READY, S.DRAINING} or (
-                    residency.state is S.ASLEEP and not residency.is_settling
-                ):
-                    self._move(residency, T.VANISHED, now, "its engine does not hold it any more")  # 1
-            elif residency.state in {S.ABSENT, S.DISABLED}:
-                ledger = self._ledger(residency)
-                need = max(residency.need, event.residents[model])
-                if residency.state is S.ABSENT and ledger.fits(need):  # 2
-                    ledger.reserve(model, need)
-                    residency.last_used = now
-                    self._move(residency, T.APPEARED, now, f"{size_text(need)} booked")
-                else:  # 3
-                    room = f"needs {size_text(need)}, {size_text(ledger.free)} are free"
-                    self._move(residency, T.STRAY, now, room if residency.enabled else "it is switched off")
-                    self._out.append(StartUnload(model))
+            ledger = self._ledger(residency)
+            if (verdict := judge(residency, ledger, event)) is None:
+                continue
+            if verdict.booked is not None:
+                ledger.reserve(model, verdict.booked)
+                residency.last_used = now
+            self._move(residency, verdict.trigger, now, verdict.detail)
+            if verdict.trigger is T.STRAY:
+                self._out.append(StartUnload(model))
+
+    def _on_budget_set(self, event: ev.BudgetSet, now: float) -> None:  # noqa: ARG002  # handlers share one shape
+        ledger = self.ledgers[event.device]
+        ledger.budget = max(event.budget, ledger.reserved)
+        self._is_unsettled = True
 
     def _on_tick(self, event: ev.Tick, now: float) -> None:  # noqa: ARG002  # handlers share one shape
         for waiter in self.waiting.expired(now):
@@ -553,7 +548,7 @@ class Lifecycle:
         if new is not S.LOADING:
             residency.stage = residency.fraction = None
             residency.is_aborting = False
-        if new in {S.ABSENT, S.FAILED, S.DISABLED}:
+        if new in {S.ABSENT, S.FAILED, S.DISABLED} or trigger is T.SEEN_ASLEEP:
             residency.epoch = next(self._epochs)
             residency.in_flight = 0
             residency.is_settling = False

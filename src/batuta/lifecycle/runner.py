@@ -1,6 +1,7 @@
-"""Runs the lifecycle's commands on engines and posts back what happened. The only async file here.
+"""Runs the lifecycle's commands on engines and posts back what happened.
 
-It decides nothing: it owns futures, tasks and the alarm clock, and everything else is the Lifecycle's.
+It decides nothing: it owns futures, tasks and the alarm clock, and everything else is the Lifecycle's. Looking at
+engines is the Observer's.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Self
 
 from batuta.catalog.entities import ModelSpec
 from batuta.clock import Clock
-from batuta.engines.base import LOST, Engine, LoadableEngine, LoadProgress
+from batuta.engines.base import LOST, Engine, LoadableEngine, LoadProgress, SleepingEngine
 from batuta.errors import BatutaError, Cause, HostError
 from batuta.lifecycle import events as ev
 from batuta.lifecycle import views
 from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.machine import Lifecycle
+from batuta.lifecycle.observer import Observer, Reached, first_of
 from batuta.lifecycle.refusals import unknown
 from batuta.lifecycle.residency import LoadPlan, ResidencyView, Snapshot, StoryLine
 from batuta.lifecycle.states import ModelState
@@ -31,7 +33,10 @@ CLOSING = "Batuta is shutting down; send the request again in a moment"
 STOPPED = "the load took too long and was stopped"
 UNEXPECTED = "it ended with an error that nobody expected; the log has it"
 NOTICE_S = 1.0  # a death is noticed within half a second
-OBSERVE_EVERY_S = 5.0  # a model that vanished without a word is noticed by the next look at its engine
+
+
+def _untold(provider_id: str, message: str = "") -> None:
+    """Tell nobody."""
 
 
 class Lease:
@@ -102,16 +107,24 @@ class Runner:
         clock: monotonic time for events and alarms, wall time for what people read.
         bus: where facts go.
         on_error: called with (task name, error) if a background task dies, which is a bug.
+        reached: told (provider id, "") when an engine says what it holds, and (provider id, why) when it cannot.
+        on_stranger: told the provider id when an engine holds a model that was never registered.
     """
 
     def __init__(
-        self, lifecycle: Lifecycle, *, clock: Clock, bus: Bus, on_error: Callable[[str, BaseException], None]
+        self,
+        lifecycle: Lifecycle,
+        *,
+        clock: Clock,
+        bus: Bus,
+        on_error: Callable[[str, BaseException], None],
+        reached: Reached = _untold,
+        on_stranger: Callable[[str], None] = _untold,
     ) -> None:
         self.lifecycle = lifecycle
         self._clock = clock
         self._bus = bus
         self._engines: dict[str, Engine] = {}
-        self._watched: list[LoadableEngine] = []
         self._futures: dict[str, asyncio.Future[None]] = {}
         self._loads: dict[str, _Load] = {}
         self._tasks = Tasks(on_error)
@@ -119,18 +132,29 @@ class Runner:
         self._alarm_set: float | None = None
         self._ids = itertools.count(1)
         self._is_closed = False
+        self.observer = Observer(
+            lifecycle,
+            self.post,
+            clock=clock,
+            bus=bus,
+            tasks=self._tasks,
+            on_gone=self._gone,
+            reached=reached,
+            on_stranger=on_stranger,
+        )
 
     # Life ---------------------------------------------------------------------------------------------------
 
     async def start(self) -> Self:
         """Start the alarm clock and the looks at engines."""
         self._tasks.start(self._ring(), name="lifecycle alarm")
-        self._tasks.start(self._observe_forever(), name="lifecycle observation")
+        self.observer.start()
         return self
 
     async def aclose(self) -> None:
         """Stop. Models stay where they are: the loader keeps them for the next gateway."""
         self._is_closed = True
+        self.observer.stop()
         for future in self._futures.values():
             if not future.done():
                 future.set_exception(HostError(CLOSING))
@@ -141,10 +165,8 @@ class Runner:
     def register(self, spec: ModelSpec, engine: Engine) -> None:
         """Make a model known, or tell what changed about it."""
         self._engines[spec.id] = engine
-        if isinstance(engine, LoadableEngine) and not any(engine is known for known in self._watched):
-            self._watched.append(engine)
-            engine.watch(self._gone)
-        self.post(ev.Registered(spec))
+        can_sleep = spec.is_loadable and self.observer.add(spec, engine)
+        self.post(ev.Registered(spec, can_sleep=can_sleep))
 
     def forget(self, model: str) -> None:
         """Offer the model no more."""
@@ -189,6 +211,7 @@ class Runner:
         if residency is None:  # it crashed and left the catalog since the grant
             self.post(ev.Released(request))
             raise unknown(model, has_left=True)
+        self.observer.used(model)
         return Lease(self, request, residency.spec, self._engines[model])
 
     def would_wait(self, model: str) -> bool:
@@ -294,10 +317,13 @@ class Runner:
                 case StartLoad(model=model) | Wake(model=model):
                     load = self._loads[model] = _Load(*self._subject(model))
                     load.task = self._tasks.start(self._load(load), name=f"loading {model}")
+                    self.observer.used(model)
                 case AbortLoad(model=model):
                     self._abort(self._loads[model])
-                case StartUnload(model=model) | Sleep(model=model):
+                case StartUnload(model=model):
                     self._tasks.start(self._unload(*self._subject(model)), name=f"unloading {model}")
+                case Sleep(model=model):
+                    self._tasks.start(self._send_to_sleep(*self._subject(model)), name=f"parking {model}")
         if self.lifecycle.alarm != self._alarm_set:
             self._alarm_changed.set()
 
@@ -370,6 +396,17 @@ class Runner:
         finally:
             self.post(end)
 
+    async def _send_to_sleep(self, spec: ModelSpec, engine: LoadableEngine) -> None:
+        assert isinstance(engine, SleepingEngine), f"the engine of {spec.id} has no warm tier"
+        end: ev.Slept | ev.UnloadFailed = ev.UnloadFailed(spec.id, UNEXPECTED)
+        try:
+            await engine.sleep(spec)
+            end = ev.Slept(spec.id)
+        except BatutaError as error:
+            end = ev.UnloadFailed(spec.id, error.message)
+        finally:
+            self.post(end)
+
     def _subject(self, model: str) -> tuple[ModelSpec, LoadableEngine]:
         engine = self._engines[model]
         assert isinstance(engine, LoadableEngine), f"{model} is not loaded by us"
@@ -383,23 +420,9 @@ class Runner:
         else:
             self.post(ev.Crashed(model, reason))
 
-    async def observe(self) -> None:
-        """Ask every engine that loads models what it holds, and take in the answers."""
-        engines: dict[int, tuple[LoadableEngine, set[str]]] = {}
-        for model, engine in self._engines.items():
-            if model in self.lifecycle.residencies and isinstance(engine, LoadableEngine):
-                engines.setdefault(id(engine), (engine, set()))[1].add(model)
-        for engine, models in engines.values():
-            before = {model: self._standing(model) for model in models}
-            try:
-                residents = await engine.resident()
-            except BatutaError:
-                continue  # it cannot be asked; what it held is reported by its watch
-            held = {r.model_id: r.memory_bytes for r in residents if not r.is_loading}
-            loading = {r.model_id for r in residents if r.is_loading}
-            # What changed while the engine was answering would be judged by an old picture.
-            steady = {model for model in models if self._standing(model) == before[model]}
-            self.post(ev.Observed(held, frozenset(steady - loading)))
+    async def observe(self, *, provider_id: str | None = None) -> None:
+        """Ask every engine that loads models, or those of one provider, what they hold, and take in the answers."""
+        await self.observer.look_at(provider_id=provider_id)
 
     async def await_notice(self, model: str) -> None:
         """Wait, briefly, for word of what became of a model that has just refused a connection.
@@ -407,22 +430,13 @@ class Runner:
         Its process has most likely died; the notice of that comes by another way and may come a moment later. A
         lease taken before it would meet the same dead process.
         """
-        residency, before = self.lifecycle.residencies.get(model), self._standing(model)
+        residency, before = self.lifecycle.residencies.get(model), self.observer.standing(model)
         if residency is None or residency.state not in {ModelState.READY, ModelState.DRAINING}:
             return  # the notice was quicker than the error
         until = self._clock.monotonic() + NOTICE_S
-        while self._standing(model) == before and self._clock.monotonic() < until:
-            await self.observe()
+        while self.observer.standing(model) == before and self._clock.monotonic() < until:
+            await self.observer.look_at(model=model)
             await self._clock.sleep(NOTICE_S / 20)
-
-    def _standing(self, model: str) -> tuple[object, ...]:
-        residency = self.lifecycle.residencies.get(model)
-        return (residency.state, residency.since, residency.epoch) if residency else ()
-
-    async def _observe_forever(self) -> None:
-        while True:
-            await self._clock.sleep(OBSERVE_EVERY_S)
-            await self.observe()
 
     async def _ring(self) -> None:
         """Post a Tick whenever the lifecycle's alarm is due."""
@@ -435,16 +449,7 @@ class Runner:
                 self.post(ev.Tick())
                 await asyncio.sleep(0)
             else:
-                await self._sleep_or_change(wait)
-
-    async def _sleep_or_change(self, seconds: float) -> None:
-        changed = asyncio.get_running_loop().create_task(self._alarm_changed.wait())
-        slept = asyncio.get_running_loop().create_task(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait({changed, slept}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            changed.cancel()
-            slept.cancel()
+                await first_of(self._alarm_changed, self._clock, wait)
 
     def __repr__(self) -> str:
         return f"<Runner {self.lifecycle!r}>"

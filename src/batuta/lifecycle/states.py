@@ -38,6 +38,7 @@ class Trigger(StrEnum):
     UNLOAD_FAILED = "would not unload"
     VANISHED = "seen to be gone"
     APPEARED = "seen to be resident"
+    SEEN_ASLEEP = "seen to be asleep"
     COOLED = "cooldown over"
     GAVE_UP = "too many failures in a row"
     RESET = "failed cache reset"
@@ -51,6 +52,7 @@ TRANSITIONS: dict[tuple[ModelState, Trigger], ModelState] = {
     (_S.ABSENT, _T.ROOM_MADE): _S.LOADING,
     (_S.ABSENT, _T.APPEARED): _S.READY,
     (_S.ABSENT, _T.STRAY): _S.UNLOADING,
+    (_S.ABSENT, _T.SEEN_ASLEEP): _S.ASLEEP,
     (_S.ABSENT, _T.DISABLE): _S.DISABLED,
     (_S.LOADING, _T.LOADED): _S.READY,
     (_S.LOADING, _T.LOAD_FAILED): _S.FAILED,
@@ -62,14 +64,18 @@ TRANSITIONS: dict[tuple[ModelState, Trigger], ModelState] = {
     (_S.READY, _T.CRASHED): _S.FAILED,
     (_S.READY, _T.EJECTED): _S.FAILED,
     (_S.READY, _T.VANISHED): _S.ABSENT,
+    (_S.READY, _T.SEEN_ASLEEP): _S.ASLEEP,
     (_S.READY, _T.LOST): _S.ABSENT,
     (_S.DRAINING, _T.DRAINED): _S.UNLOADING,
     (_S.DRAINING, _T.DRAINED_TO_SLEEP): _S.ASLEEP,
     (_S.DRAINING, _T.REVIVED): _S.READY,
     (_S.DRAINING, _T.CRASHED): _S.FAILED,
     (_S.DRAINING, _T.VANISHED): _S.ABSENT,
+    (_S.DRAINING, _T.SEEN_ASLEEP): _S.ASLEEP,
     (_S.DRAINING, _T.LOST): _S.ABSENT,
     (_S.ASLEEP, _T.ROOM_MADE): _S.LOADING,
+    (_S.ASLEEP, _T.APPEARED): _S.READY,
+    (_S.ASLEEP, _T.STRAY): _S.UNLOADING,
     (_S.ASLEEP, _T.CHOSEN): _S.DRAINING,
     (_S.ASLEEP, _T.UNLOADED): _S.ABSENT,
     (_S.ASLEEP, _T.UNLOAD_FAILED): _S.READY,

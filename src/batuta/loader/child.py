@@ -16,9 +16,9 @@ from typing import Any
 
 from batuta.errors import BatutaError, Cause, ModelFailed
 from batuta.loader import faults, memory
+from batuta.loader.forms import ENGINES
 from batuta.loader.paths import log_name
 
-PROGRAM = "batuta.loader.engines.llamacpp"
 LARGEST_LOG = 1 << 20
 STOP_S = 3.0  # llama.cpp ends at once on SIGTERM; a process stopped by a debugger does not
 WATCH_S = 0.05  # between two looks at the progress of a load
@@ -40,6 +40,10 @@ class Plan:
         threads: 0 for one a physical core.
         embedding: chat | model | off: how `/v1/embeddings` is served.
         projector: path of the picture projector, or None.
+        form: of the model's files, which decides its engine: gguf | safetensors.
+        device: what a safetensors model runs on: auto | cpu | cuda | cuda:1 | rocm | mps.
+        dtype: what its weights are turned into: auto | float32 | float16 | bfloat16.
+        batching: how its conversations share it: auto | turns | batch.
     """
 
     id: str
@@ -51,6 +55,10 @@ class Plan:
     threads: int
     embedding: str
     projector: str | None = None
+    form: str = "gguf"
+    device: str = "auto"
+    dtype: str = "auto"
+    batching: str = "auto"
 
 
 Progress = Callable[[str, float | None], None]
@@ -78,17 +86,18 @@ class Child:
     async def start(cls, plan: Plan, *, log_dir: Path, environ: Mapping[str, str]) -> Child:
         """Start the process and hand it its parameters. Raises ModelFailed when it cannot be started."""
         log = _log_file(log_dir, plan.id)
+        engine = ENGINES[plan.form]
         key = secrets.token_urlsafe(32)
         errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                PROGRAM,
+                engine.program,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
-                env=dict(environ),
+                env={**environ, **engine.environ},
                 start_new_session=True,  # a group of its own: the terminal's Ctrl-C is for the gateway
             )
         except OSError as error:
@@ -107,7 +116,7 @@ class Child:
             "alias": plan.id,
             "key": key,
             "log": str(log),
-            **{k: v for k, v in asdict(plan).items() if k not in {"id", "path", "size"}},
+            **{k: v for k, v in asdict(plan).items() if k not in {"id", "path", "size", "form"}},
         }
         child._write(json.dumps(params))
         return child
@@ -118,7 +127,7 @@ class Child:
         return self._process.pid
 
     async def until_ready(self, on_progress: Progress) -> tuple[str, ...]:
-        """Follow the load until the model can answer; return the names of the devices llama.cpp has.
+        """Follow the load until the model can answer; return the names of the devices its engine has.
 
         Raises:
             ModelError: the process ended before, with the reason read from its last words.

@@ -10,6 +10,15 @@ from batuta.errors import BadModelFile, Cause, ModelError, ModelFailed
 
 # Pattern in the last log lines -> (error, cause, what it means). The first that matches decides.
 FAULTS: tuple[tuple[str, type[ModelError], Cause, str], ...] = (
+    # The words of `engines/hf/load.py` go first: they are exact, and a log may hold anything.
+    (r"it needs code of its own to run", BadModelFile, Cause.CORRUPT_FILE, "Batuta never runs a model's own code"),
+    (r"transformers [\d.]+\S* does not know its architecture|architecture keeps no key-value cache", BadModelFile,
+     Cause.CORRUPT_FILE, "transformers cannot run its architecture here"),
+    (r"it needs a package that is not installed|No module named '(torch|transformers)'", ModelFailed,
+     Cause.NOT_INSTALLED, "a package is not installed"),
+    (r"the file does not hold the model it describes|the safetensors file is corrupt|no safetensors weights",
+     BadModelFile, Cause.CORRUPT_FILE, "the file does not hold the model it describes"),
+    (r"the device \S+ was asked for", ModelFailed, Cause.NOT_INSTALLED, "the device is not there"),
     (r"out of memory|cudaErrorMemoryAllocation|std::bad_alloc|cannot allocate memory", ModelFailed, Cause.OUT_OF_MEMORY,
      "there was not enough memory"),
     (r"failed to (re)?allocate|unable to allocate|failed to create (context|kv cache)|alloc.*failed", ModelFailed,

@@ -249,6 +249,11 @@ class GGUFInfo:
     has_tools: bool
     has_reasoning: bool
 
+    @property
+    def can_chat(self) -> bool:
+        """Whether it can chat: llama.cpp brings a template for a model that has none."""
+        return not self.is_embedding
+
 
 def inspect(path: Path | str, roots: tuple[Path, ...]) -> GGUFInfo:
     """Check the file and return what it says. Reads its header only; an unchanged file is not read twice.

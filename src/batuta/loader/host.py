@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from batuta.errors import BadModelFile, BadRequest, BatutaError, Cause, ModelFailed, NoFit
-from batuta.loader import gguf, memory
-from batuta.loader.child import PROGRAM, Child, Plan
-from batuta.loader.gguf import GGUFInfo
+from batuta.loader import forms, memory
+from batuta.loader.child import Child, Plan
+from batuta.loader.forms import ENGINES, Info
 from batuta.loader.paths import resolve
+from batuta.loader.safetensors import SafetensorsInfo
 from batuta.loader.status_file import Throttle
 from batuta.tasks import Tasks
 
@@ -49,6 +50,9 @@ class LoadRequest:
     threads: int = 0
     embedding: bool = True
     projector: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    batching: str = "auto"
     timeout_s: float = 180.0
 
 
@@ -132,9 +136,9 @@ class Host:
             if record.state == "ready":
                 record.memory_bytes = memory.resident_bytes(record.pid) or record.memory_bytes
 
-    async def inspect(self, path: str) -> GGUFInfo:
-        """Check a file without loading it. Raises BadModelFile."""
-        return await asyncio.to_thread(gguf.inspect, path, self._roots)
+    async def inspect(self, path: str) -> Info:
+        """Check a file or a folder without loading it. Raises BadModelFile."""
+        return await asyncio.to_thread(forms.inspect, path, self._roots)
 
     async def devices(self) -> list[dict[str, Any]]:
         """Return the devices of this machine; `is_usable` says whether this build of llama.cpp computes on it."""
@@ -231,21 +235,24 @@ class Host:
     async def _bring_up(self, record: Record, request: LoadRequest) -> None:
         info = await self.inspect(request.path)
         plan = self._plan(info, request)
+        await asyncio.to_thread(forms.require, plan.form, record.id)  # it looks for packages on the disk
         record.context, record.slots = plan.context, plan.slots
-        record.need_bytes = memory.estimate(info).total(plan.context)
-        self._refuse_what_cannot_fit(record)
+        record.need_bytes = forms.estimate(info, plan.dtype).total(plan.context)
+        self._refuse_what_cannot_fit(record, plan)
         self._refuse_unwanted(record)
         record.child = child = await Child.start(plan, log_dir=self._log_dir, environ=self._environ)
         record.pid = child.pid
         try:
             async with asyncio.timeout(request.timeout_s):
-                self._engine_devices = await child.until_ready(lambda *at: self._progressed(record, *at))
+                devices = await child.until_ready(lambda *at: self._progressed(record, *at))
         except TimeoutError:
             raise ModelFailed(
                 f"{record.id} was not loaded: it was not ready after {request.timeout_s:g} s",
                 model=record.id,
                 cause=Cause.TIMEOUT,
             ) from None
+        if plan.form == "gguf":
+            self._engine_devices = devices
         self._refuse_unwanted(record)
         record.port, record.key = child.port, child.key
         record.memory_bytes = memory.resident_bytes(child.pid)
@@ -256,7 +263,7 @@ class Host:
         self._tell(record)
         record.loaded.set_result(None)
 
-    def _plan(self, info: GGUFInfo, request: LoadRequest) -> Plan:
+    def _plan(self, info: Info, request: LoadRequest) -> Plan:
         if info.is_part:
             raise BadModelFile(
                 f"{info.path} is a part of another model (architecture {info.arch}) and cannot be loaded by itself",
@@ -275,10 +282,14 @@ class Host:
             threads=request.threads,
             embedding=("model" if info.is_embedding else "chat") if request.embedding else "off",
             projector=str(resolve(request.projector, self._roots)) if request.projector else None,
+            form="safetensors" if isinstance(info, SafetensorsInfo) else "gguf",
+            device=request.device,
+            dtype=request.dtype,
+            batching=request.batching,
         )
 
-    def _refuse_what_cannot_fit(self, record: Record) -> None:
-        free = {each.id: each.free_bytes for each in memory.devices() if each.kind in {"host", self.device}}
+    def _refuse_what_cannot_fit(self, record: Record, plan: Plan) -> None:
+        free = {each.id: each.free_bytes for each in memory.devices() if self._is_for(plan, each.kind)}
         if record.need_bytes > sum(free.values()):
             raise NoFit(
                 f"{record.id} needs about {_gib(record.need_bytes)} and {_gib(sum(free.values()))} are free. Unload "
@@ -287,6 +298,12 @@ class Host:
                 cause=Cause.OUT_OF_MEMORY,
                 details={"need_bytes": record.need_bytes, "free_bytes": free},
             )
+
+    def _is_for(self, plan: Plan, kind: str) -> bool:
+        """Whether a model may use devices of a kind; PyTorch may be built for GPUs that this llama.cpp is not."""
+        if plan.form == "gguf":
+            return kind in {"host", self.device}
+        return kind == "host" or plan.device != "cpu"
 
     def _refuse_unwanted(self, record: Record) -> None:
         if not record.is_wanted:
@@ -340,7 +357,7 @@ class Host:
     async def _ask_engine(self) -> tuple[str, ...]:
         """Ask a process of its own which devices llama.cpp has: its code never enters this one."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", PROGRAM, "--devices",
+            sys.executable, "-m", ENGINES["gguf"].program, "--devices",
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from batuta import starter
 from batuta.errors import BadModelFile, Cause
 
 # errno of opening -> (cause, what to tell).
@@ -32,6 +33,7 @@ def known_roots(data_dir: Path, models_dirs: tuple[Path, ...], environ: Mapping[
     cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
     hugging_face = Path(environ.get("HF_HOME") or cache / "huggingface")
     return (
+        starter.FOLDER,
         data_dir / "models",
         *models_dirs,
         Path(environ.get("HF_HUB_CACHE") or hugging_face / "hub"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from batuta.errors import BadRequest, BatutaBug, BatutaError
-from batuta.loader import control
+from batuta.loader import control, forms
 from batuta.loader.grace import Grace
 from batuta.loader.host import Host, LoadRequest
 from batuta.tasks import Tasks
@@ -231,6 +231,18 @@ _LIMITS: dict[str, tuple[int, int]] = {
     "threads": (0, 4096),
 }
 
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "device": forms.DEVICES,
+    "dtype": forms.DTYPES,
+    "batching": forms.BATCHINGS,
+}
+
+
+def _has_number(value: str) -> bool:
+    """Whether what follows a colon is the number of a GPU: `cuda:1`; nothing else has a colon."""
+    kind, colon, number = value.partition(":")
+    return not colon or (kind in {"cuda", "rocm"} and number.isdecimal() and len(number) <= 3)
+
 
 def parse_load(message: dict[str, Any]) -> LoadRequest:
     """Return the load that a message asks for. Raises BadRequest for what is missing or out of range."""
@@ -242,6 +254,10 @@ def parse_load(message: dict[str, Any]) -> LoadRequest:
         value = given.get(name, low)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise BadRequest(f"{name} is {value!r}; it is a whole number from {low} to {high}")
+    for name, words in _CHOICES.items():
+        value = given.get(name, "auto")
+        if not isinstance(value, str) or value.partition(":")[0] not in words or not _has_number(value):
+            raise BadRequest(f"{name} is {value!r}; it is one of {', '.join(words)}")
     timeout = given.get("timeout_s", 1.0)
     if not isinstance(timeout, int | float) or not 0 < timeout <= 86_400:
         raise BadRequest(f"timeout_s is {timeout!r}; it is a number of seconds, at most a day")

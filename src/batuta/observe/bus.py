@@ -45,7 +45,7 @@ class Subscription:
 
     def close(self) -> None:
         """Stop receiving."""
-        self._bus.drop(self.put)
+        self._bus.leave(self)
 
     def __enter__(self) -> Self:
         return self
@@ -59,6 +59,13 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Any], None]] = []
+        self._boxes: list[Subscription] = []
+        self._on_reader: list[Callable[[], None]] = []
+
+    @property
+    def readers(self) -> int:
+        """How many mailboxes are open: pages and scripts that somebody looks at."""
+        return len(self._boxes)
 
     def publish(self, fact: Any) -> None:
         """Hand `fact` to every listener."""
@@ -78,4 +85,17 @@ class Bus:
         """Open a mailbox for an async reader."""
         box = Subscription(self)
         self.listen(box.put)
+        self._boxes.append(box)
+        for each in self._on_reader:
+            each()
         return box
+
+    def leave(self, box: Subscription) -> None:
+        """Close a mailbox."""
+        self.drop(box.put)
+        if box in self._boxes:
+            self._boxes.remove(box)
+
+    def when_read(self, callback: Callable[[], None]) -> None:
+        """Call `callback()` each time a mailbox is opened. It must be quick and must not raise."""
+        self._on_reader.append(callback)

@@ -111,6 +111,16 @@ class CatalogChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class DefaultChanged(Fact):
+    """A role that nobody gave to a model has another holder. before: None at the start; role: brain | executor."""
+
+    kind: ClassVar[str] = "default"
+    role: str
+    model: str
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class LoaderChanged(Fact):
     """The loader process came, went, or was given up. state: starting | up | down | fatal."""
 
@@ -135,3 +145,43 @@ class RequestEnded(Fact):
     total_s: float
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress(Fact):
+    """A download went on. Bytes, bytes a second and seconds; `total` is 0 while nobody knows.
+
+    state: queued | listing | checking | downloading | waiting | finishing | cancelled.
+    """
+
+    kind: ClassVar[str] = "download_progress"
+    id: str
+    name: str
+    state: str
+    bytes: int
+    total: int
+    rate: float | None = None
+    remaining_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFinished(Fact):
+    """A model was downloaded and verified. `is_new` is False for one that was there already."""
+
+    kind: ClassVar[str] = "download_finished"
+    id: str
+    name: str
+    files: tuple[str, ...]
+    bytes: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFailed(Fact):
+    """A download was given up. `code` is the error's."""
+
+    kind: ClassVar[str] = "download_failed"
+    id: str
+    name: str
+    code: str
+    message: str

@@ -233,7 +233,7 @@ def _add_tokenizer(writer: Any, gguf: Any, *, tools: bool) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Write one model file and print its path and size."""
-    from batuta.settings import parse_size  # only the command reads sizes as people write them
+    from batuta.setting_types import parse_size  # only the command reads sizes as people write them
 
     parser = argparse.ArgumentParser(prog="python -m batuta.testing.gguf", description="Write a small real GGUF.")
     parser.add_argument("path", type=Path)

@@ -15,7 +15,7 @@ from batuta.errors import BadRequest, BadSettings, BatutaError, Forbidden, Paylo
 from batuta.settings import Settings
 from batuta.web.auth import ALLOWED_ORIGIN, ANYBODY, LOOPBACK, Auth, Identity, Scope, unauthorized
 from batuta.web.errors import HeadTooLarge, MethodNotAllowed, Misdirected, NotFound
-from batuta.web.table import Need, need_for
+from batuta.web.table import Need, is_upload, need_for
 
 AUTHORITY = "batuta.authority"  # scope extension: the host an absolute-form request line names
 REQUEST_ID = "request_id"  # key in scope["state"]: what the caller called the request, if that is sane
@@ -41,6 +41,7 @@ _ONCE: Final = frozenset(
 )
 _PROXY: Final = frozenset({b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"forwarded", b"via"})
 _WATCHED: Final = _ONCE | _PROXY
+_FILE_TYPE: Final = b"application/octet-stream"  # which no form of another site can send
 _FORM_TYPES: Final = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data"})
 
 
@@ -150,7 +151,7 @@ class Edge:
         if length is not None:
             if not length.isdigit() or coding is not None:
                 return BadRequest("The request does not say clearly where its body ends.")
-            if len(length) > 15 or int(length) > self._max_body:
+            if len(length) > 15 or (int(length) > self._max_body and not is_upload(scope["path"])):
                 return PayloadTooLarge(f"The body is larger than the {self._max_body} bytes that are accepted.")
         elif coding is None:
             return None
@@ -212,6 +213,8 @@ def _query_key(query: bytes) -> BatutaError | None:
 def _media_type(value: bytes, path: str, need: Need) -> BatutaError | None:
     """Refuse what a form of another site could send: a JSON route takes JSON that says it is JSON."""
     kind = value.partition(b";")[0].strip().lower()
+    if is_upload(path):
+        return None if kind == _FILE_TYPE else UnsupportedMedia(f"{path} takes a file, as {_FILE_TYPE.decode()}.")
     if kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json")):
         return None
     if need in {Need.PAGE, Need.OPEN} and kind in _FORM_TYPES:

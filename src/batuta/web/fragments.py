@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from batuta.web.i18n import Language
 
 if TYPE_CHECKING:
+    from batuta.web.downloads import DownloadsPanel
     from batuta.web.servers import ServerRow
 
 View = Mapping[str, Any]
@@ -279,8 +280,8 @@ def _fit(view: View) -> tuple[str, tuple[str, ...]]:
 
 
 def is_memory_ours(view: View) -> bool:
-    """Whether Batuta loads it; another program's models are that program's to load."""
-    return not view.get("is_external") and any(_bytes(view))
+    """Whether Batuta loads it, also where nobody knows its size; an API's models are always there."""
+    return not view.get("is_external") and bool(view.get("is_loadable", any(_bytes(view))))
 
 
 def _waits(view: View, status: str, words: Language, *, names: Mapping[str, str], views: Mapping[str, View]) -> str:
@@ -415,3 +416,4 @@ class Snapshot:
     devices: tuple[DeviceRow, ...]
     welcome: Welcome
     servers: tuple[ServerRow, ...] = ()
+    downloads: DownloadsPanel | None = None

@@ -26,7 +26,7 @@ from batuta.web.deadlines import Phase, Progress, Verdict, sweep_interval_s
 from batuta.web.disconnect import HOOK, Departure
 from batuta.web.edge import AUTHORITY
 from batuta.web.errors import HeadTooLarge, RequestTooSlow, TooManyConnections, raw_response
-from batuta.web.table import is_endless
+from batuta.web.table import is_endless, is_upload
 
 PIPELINED = 4  # requests sent ahead of their answers before we stop reading (and stop noticing a departure)
 SHUTDOWN_S = 10  # for running answers, after which they are cancelled
@@ -255,7 +255,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         self._body_bytes += len(body)
         self.progress.window_bytes += len(body)
-        if self._body_bytes > self.guard.limits.max_body:
+        if self._body_bytes > self.guard.limits.max_body and not is_upload(self.scope["path"]):
             limit = self.guard.limits.max_body
             self._refuse(PayloadTooLarge(f"The body is larger than the {limit} bytes that are accepted."))
         else:

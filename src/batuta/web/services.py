@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from batuta.catalog.service import Catalog
 from batuta.clock import Clock
+from batuta.downloads.service import Downloads
 from batuta.gateway.serve import Gateway
 from batuta.lifecycle.runner import Runner
 from batuta.loader.supervisor import LoaderSupervisor
@@ -30,3 +31,4 @@ class Services:
     auth: Auth
     clock: Clock
     tasks: Tasks
+    downloads: Downloads

@@ -17,6 +17,7 @@ class Need(Enum):
 
 
 SIGN_IN: Final = "/session"
+UPLOAD: Final = "/manage/import"  # its body is a model file: any size, and not JSON
 
 _EXACT: Final[Mapping[str, Need]] = {
     "/health": Need.OPEN,
@@ -53,6 +54,11 @@ def need_for(path: str) -> Need:
 def is_endless(path: str) -> bool:
     """Say whether answers at this path go on until one side leaves: the event streams."""
     return path in _ENDLESS
+
+
+def is_upload(path: str) -> bool:
+    """Say whether a body at this path goes to the disk as it comes, however large it is."""
+    return path == UPLOAD
 
 
 class HasRoutes(Protocol):

@@ -8,7 +8,14 @@ from types import MappingProxyType
 from typing import Any
 from zlib import crc32
 
-from batuta.observe.events import LoaderChanged, ModelStateChanged, Swapped
+from batuta.observe.events import (
+    DefaultChanged,
+    DownloadFailed,
+    DownloadFinished,
+    LoaderChanged,
+    ModelStateChanged,
+    Swapped,
+)
 from batuta.web.fragments import N_, ModelRow, cause_text
 from batuta.web.i18n import Language
 
@@ -45,7 +52,15 @@ def _name(model: str, rows: Rows) -> str:
     return rows[model].name if model in rows else model
 
 
+def _of_download(fact: DownloadFinished | DownloadFailed, words: Language) -> tuple[str, str]:
+    if isinstance(fact, DownloadFinished):
+        return "good", words.say(N_("%(model)s is downloaded."), model=fact.name)
+    return "bad", words.say(N_("%(model)s could not be downloaded."), model=fact.name)
+
+
 def _words_for(fact: Any, words: Language, rows: Rows) -> tuple[str, str] | None:
+    if isinstance(fact, DownloadFinished | DownloadFailed):
+        return _of_download(fact, words)
     if isinstance(fact, ModelStateChanged):
         name = _name(fact.model, rows)
         if fact.new == "failed":
@@ -60,6 +75,12 @@ def _words_for(fact: Any, words: Language, rows: Rows) -> tuple[str, str] | None
         gone = ", ".join(_name(model, rows) for model in fact.evicted)
         return "plain", words.say(
             N_("%(model)s takes the place of %(gone)s."), model=_name(fact.model, rows), gone=gone
+        )
+    if isinstance(fact, DefaultChanged) and fact.before is not None and fact.role == "brain":
+        return "good", words.say(
+            N_("%(model)s answers by default now, instead of %(before)s."),
+            model=_name(fact.model, rows),
+            before=_name(fact.before, rows),
         )
     if isinstance(fact, LoaderChanged):
         if fact.state == "down":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from batuta.catalog.entities import ModelSpec
-from batuta.catalog.records import Learned, ProviderState
+from batuta.catalog.records import LOCAL, Learned, ProviderState
 from batuta.errors import Cause, ModelNotFound
 from batuta.lifecycle.residency import LoadPlan, ResidencyView
 from batuta.lifecycle.states import ModelState
@@ -74,6 +74,7 @@ def compose(
         "provider": spec.provider_id,
         "is_local": spec.is_local,
         "is_external": not spec.is_local,
+        "is_loadable": spec.is_loadable,
         "is_loaded": shown in _IN_MEMORY,
         "is_loading": state is ModelState.LOADING,
         "is_active": is_active,
@@ -129,8 +130,8 @@ def _shown(spec: ModelSpec, residency: ResidencyView | None, provider: ProviderS
     state = residency.state if residency else ModelState.ABSENT
     if not spec.is_present and (state in _AT_REST or (state is ModelState.READY and not spec.is_loadable)):  # 1
         return ModelState.ABSENT.value
-    if provider is not None and provider.is_online is False and not spec.is_loadable:  # 2
-        is_offline = residency is None or state in {ModelState.READY, ModelState.ABSENT}
+    if provider is not None and provider.is_online is False:  # 2
+        is_offline = residency is None or state in {ModelState.READY, ModelState.ABSENT, ModelState.ASLEEP}
         if is_offline or (residency is not None and residency.cause is Cause.ENGINE_OFFLINE):
             return OFFLINE
     return state.value  # 3
@@ -146,11 +147,46 @@ def _error(
     if residency is not None and (residency.cause or residency.message):  # 1
         return (residency.cause.value if residency.cause else None), residency.message or None
     if not spec.is_present:  # 2
-        what = "its file is gone" if spec.is_loadable else f"{spec.provider_id} does not offer it any more"
+        is_file = spec.provider_id == LOCAL.id
+        what = "its file is gone" if is_file else f"{spec.provider_id} does not offer it any more"
         return "not_installed", what
     if provider is not None and provider.is_online is False:  # 3
         return "engine_offline", provider.message
     return None, None
+
+
+def provider_views(services: Services) -> list[View]:
+    """Return every provider as `GET /manage/providers` shows it."""
+    models: dict[str, list[ModelSpec]] = {}
+    for spec in services.catalog.specs().values():
+        models.setdefault(spec.provider_id, []).append(spec)
+    return [provider_view(services, each, models.get(each.provider.id, ())) for each in services.catalog.providers()]
+
+
+def provider_view(services: Services, state: ProviderState, models: Collection[ModelSpec] | None = None) -> View:
+    """Return one provider as `GET /manage/providers` shows it. `models`: its own, where they are known already."""
+    provider, known = state.provider, services.runner.lifecycle.residencies
+    if models is None:
+        models = [spec for spec in services.catalog.specs().values() if spec.provider_id == provider.id]
+    here = [known[spec.id] for spec in models if spec.is_loadable and spec.id in known]
+    return {
+        "id": provider.id,
+        "kind": provider.kind,
+        "name": provider.name,
+        "base_url": provider.base_url,
+        "key_env": provider.key_ref.removeprefix("env:") if provider.key_ref else None,
+        "is_local": provider.is_local,
+        "max_in_flight": provider.max_in_flight,
+        "enabled": provider.enabled,
+        "source": state.source,
+        "is_online": state.is_online,
+        "version": state.version,
+        "note": state.note,
+        "message": state.message,
+        "checked_at": state.checked_at,
+        "models": sum(spec.is_present for spec in models),
+        "holds": sorted(r.spec.id for r in here if r.state in _IN_MEMORY),
+    }
 
 
 def fits_text(plan: LoadPlan) -> str:

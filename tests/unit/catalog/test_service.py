@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from batuta.catalog.entities import Provider, Role
+from batuta.catalog.entities import MemoryNeed, Provider, Role
 from batuta.catalog.itself import Address
 from batuta.catalog.records import LOCAL
 from batuta.catalog.store import NotSaved, Store
-from batuta.engines.base import ReportedModel
-from batuta.errors import BadRequest, BadSettings, Conflict, ModelNotFound, UpstreamUnreachable
+from batuta.engines.base import EngineInfo, ReportedModel
+from batuta.errors import BadRequest, BadSettings, BatutaError, Cause, Conflict, ModelNotFound, UpstreamUnreachable
 from batuta.settings import EngineSettings, ProviderSettings
 from tests.unit.catalog.stage import OLLAMA, Cast, cast
 
@@ -412,3 +412,60 @@ async def test_a_kill_before_the_first_save_costs_nothing(data_dir: Path) -> Non
         other = Store.in_folder(data_dir)
         assert [record.id for record in (await other.open()).models] == ["a"]
         await other.aclose()
+
+
+WEIRD = ("qwen3:8b", "org/model@q4_k_m", "my model", "模型-é")
+
+
+async def test_models_of_programs_that_load_are_loadable(data_dir: Path) -> None:
+    """Context up to the setting, our slots, what loads showed; on another machine they are as far as any API's."""
+    here = ProviderSettings(id="ollama", kind="ollama", base_url="http://127.0.0.1:11434")
+    there = ProviderSettings(id="far", kind="lmstudio", base_url="http://192.0.2.1:1234", is_local=False)
+    async with cast(data_dir, providers=(here, there)) as it:
+        it.answers["ollama"] = [ReportedModel(n, context_length=131_072, memory=MemoryNeed(1000)) for n in WEIRD]
+        it.answers["far"] = [ReportedModel("m", context_length=131_072)]
+        await it.catalog.start()
+        await it.catalog.refresh()
+        specs = it.catalog.specs()
+        assert {f"ollama/{name}" for name in WEIRD} <= specs.keys()
+        spec = specs["ollama/qwen3:8b"]
+        assert (spec.is_loadable, spec.is_local, spec.context_length, spec.slots) == (True, True, 8192, 4)
+        far = specs["far/m"]
+        assert (far.is_loadable, far.is_local, far.context_length, far.slots) == (False, False, 131_072, 0)
+        it.catalog.set_learned(spec.id, memory_bytes=5000, load_seconds=2.0)
+        assert it.catalog.specs()[spec.id].need_bytes == 5000
+        for name in WEIRD:
+            assert it.catalog.resolve(name).id == f"ollama/{name}"
+        with pytest.raises(ModelNotFound):
+            it.catalog.resolve("qwen3")
+
+
+async def test_a_provider_tells_who_it_is(data_dir: Path) -> None:
+    """Version and note are kept and told when they change; who is not what its kind says is offline, with a reason."""
+    async with cast(data_dir, providers=(OLLAMA,)) as it:
+        said: list[EngineInfo | BatutaError | None] = [EngineInfo("0.12\x1b[2J", "start it with --x"), None]
+
+        async def describe(_provider: Provider) -> EngineInfo | None:
+            if isinstance(said[0], BatutaError):
+                raise said[0]
+            return said[0]
+
+        it.catalog._describe = describe
+        await it.catalog.start()
+        await it.catalog.refresh()
+        state = it.catalog.provider("ollama")
+        assert state is not None
+        assert (state.version, state.note) == ("0.12\\x1b[2J", "start it with --x")
+        told = len(it.changes)
+        await it.catalog.refresh()
+        assert len(it.changes) == told
+        said[0] = EngineInfo("0.13")
+        it.catalog.ask_soon("ollama")
+        await it.clock.settle()
+        assert it.changes[-1].providers == ("ollama",)
+        said[0] = UpstreamUnreachable("nginx answers there", cause=Cause.ENGINE_OFFLINE)
+        await it.catalog.refresh()
+        state = it.catalog.provider("ollama")
+        assert state is not None
+        assert (state.is_online, state.message, state.version) == (False, "nginx answers there", "0.13")
+    it.catalog.ask_soon("ollama")  # after the end nothing is begun

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from batuta.cli.client import model_path
 from batuta.cli.main import COMMANDS
 
 from .conftest import Batuta, FakeGateway, events, model, says
@@ -236,3 +237,34 @@ def test_status_gathers_the_parts(batuta: Batuta, gateway: FakeGateway) -> None:
     report = json.loads(batuta("status", "--json", url=gateway.url).stdout)
     assert report["default_model"]["id"] == "brain"
     assert report["in_memory"] == ["brain"]
+
+
+def test_status_tells_of_the_servers(batuta: Batuta, gateway: FakeGateway) -> None:
+    """Which answer, in which version, and what they hold; why one does not."""
+    gateway.answers |= {
+        "GET /health": {"status": "healthy"},
+        "GET /manage/models": {"models": []},
+        "GET /manage/providers": {
+            "providers": [
+                {"id": "local", "base_url": ""},
+                {"id": "lmstudio", "base_url": "http://a", "is_online": None, "models": 0},
+                {"id": "ollama", "base_url": "http://b", "is_online": True, "version": "0.12.3", "models": 4}
+                | {"holds": ["ollama/qwen3:8b"], "note": "old"},
+                {"id": "far", "base_url": "http://c", "is_online": False, "message": "refused"},
+            ]
+        },
+    }
+    lines = [line.split(maxsplit=2) for line in batuta("status", url=gateway.url).stdout.splitlines()]
+    assert [line[1:] for line in lines if line[0] == "server"] == [
+        ["lmstudio", "not asked yet, 0 models"],
+        ["ollama", "online, version 0.12.3, 4 models, holds ollama/qwen3:8b, old"],
+        ["far", "offline: refused"],
+    ]
+
+
+def test_models_of_any_name_are_named_on_the_command_line(batuta: Batuta, gateway: FakeGateway) -> None:
+    """Slashes, colons, spaces, and letters of any language."""
+    for name in ("ollama/qwen3:8b", "lmstudio/org/my model", "ollama/模型-é", "x/50% off?#1"):
+        gateway.answers[f"POST {model_path(name, 'unload')}"] = model(name, "unloading")
+        gateway.answers[f"GET {model_path(name)}"] = model(name, "absent")
+        assert batuta("unload", name, url=gateway.url).exit_code == 0

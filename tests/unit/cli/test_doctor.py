@@ -248,6 +248,18 @@ def test_servers_of_the_settings_are_asked(tmp_path: Path, gateway: FakeGateway,
     assert "does not answer" in silent.text
 
 
+def test_programs_of_the_settings_are_asked_who_they_are(tmp_path: Path, gateway: FakeGateway) -> None:
+    """Version, where they are what their kind says; a warning where something else answers."""
+    gateway.answers |= {"GET /api/version": {"version": "0.12.3"}, "GET /v1/models": {"hello": "I am nginx"}}
+    given = [
+        {"id": "o", "kind": "ollama", "base_url": gateway.url},
+        {"id": "l", "kind": "lmstudio", "base_url": gateway.url},
+    ]
+    ollama, other = servers.servers(settings_at(tmp_path, providers=given))
+    assert (ollama.health, ollama.text) == (Health.OK, f"Ollama answers at {gateway.url}, version 0.12.3")
+    assert (other.health, other.text) == (Health.WARNING, f"{gateway.url} answers, but it is not LM Studio")
+
+
 def test_a_running_gateway_is_asked_for_its_servers_and_problems(gateway: FakeGateway) -> None:
     """Those added by a person are among them; damaged files are examined elsewhere."""
     gateway.answers |= {
@@ -255,6 +267,14 @@ def test_a_running_gateway_is_asked_for_its_servers_and_problems(gateway: FakeGa
             "providers": [
                 {"id": "local", "base_url": None},
                 {"id": "up", "base_url": "http://a/v1", "is_online": True, "models": 2},
+                {
+                    "id": "old",
+                    "base_url": "http://o",
+                    "is_online": True,
+                    "models": 2,
+                    "version": "0.1",
+                    "note": "update it",
+                },
                 {"id": "down", "base_url": "http://b/v1", "is_online": False, "message": "refused"},
             ]
         },
@@ -265,6 +285,7 @@ def test_a_running_gateway_is_asked_for_its_servers_and_problems(gateway: FakeGa
     asked = GatewayClient(gateway.url)
     assert [(item.name, item.health) for item in checks_gateway.servers(asked)] == [
         ("up", Health.OK),
+        ("old", Health.NOTE),
         ("down", Health.WARNING),
     ]
     assert [item.name for item in checks_gateway.problems(asked)] == ["brain"]

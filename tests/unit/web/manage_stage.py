@@ -13,6 +13,7 @@ from typing import cast as as_type
 from fastapi import FastAPI
 
 from batuta.catalog.service import Change
+from batuta.downloads.service import Downloads
 from batuta.gateway.admission import Admission
 from batuta.gateway.serve import Gateway
 from batuta.lifecycle.ledger import MemoryLedger
@@ -25,7 +26,7 @@ from batuta.tasks import Tasks
 from batuta.testing.fake_engine import FakeEngine, FakeRemoteEngine
 from batuta.web.auth import LOOPBACK, Auth
 from batuta.web.errors import install_error_handlers
-from batuta.web.routes import events, health, manage
+from batuta.web.routes import events, health, manage, manage_pulls
 from batuta.web.services import Services
 from tests.support.asgi import Client, Reply, call
 from tests.unit.catalog.stage import OLLAMA, Cast, cast
@@ -56,6 +57,15 @@ class House:
         )
         self.supervisor = Supervisor()
         self.tasks = Tasks(lambda *error: it.errors.append(error))
+        self.environ = {"HF_HUB_OFFLINE": "1", "HOME": str(it.folder), "BATUTA_CONFIG": str(it.folder / "config.toml")}
+        self.downloads = Downloads(
+            it.settings,
+            clock=it.clock,
+            bus=self.bus,
+            on_error=lambda *error: it.errors.append(error),
+            environ=self.environ,
+            refresh=it.catalog.refresh,
+        )
         self.services = Services(
             settings=it.settings,
             catalog=it.catalog,
@@ -75,11 +85,13 @@ class House:
             auth=Auth(it.settings, clock=self.clock),
             clock=self.clock,
             tasks=self.tasks,
+            downloads=self.downloads,
         )
         it.catalog.listen(self._changed)
         self.app = FastAPI()
         install_error_handlers(self.app)
         self.app.include_router(manage.router(self.services))
+        self.app.include_router(manage_pulls.router(self.services))
         self.app.include_router(events.router(self.services, heartbeat_s=0.01))
         self.raw = health.raw_routes(self.services)
 
@@ -126,5 +138,6 @@ async def house(folder: Path, *models: str, budget: int = BUDGET, **settings: An
             stage.lifecycle.check()
         finally:
             await stage.tasks.aclose()
+            await stage.downloads.aclose()
             await stage.runner.aclose()
             await stage.engine.aclose()

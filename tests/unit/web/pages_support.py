@@ -9,6 +9,8 @@ from typing import Any
 from batuta.catalog.entities import Provider
 from batuta.catalog.records import ProviderState
 from batuta.clock import Clock
+from batuta.downloads.service import Pull
+from batuta.downloads.starters import Catalogue
 from batuta.observe.bus import Bus
 from batuta.settings import Settings
 
@@ -163,6 +165,22 @@ class FakeCatalog:
 
 
 @dataclass
+class FakeDownloads:
+    """Downloads that a test sets, and a catalogue."""
+
+    pulls: list[Pull] = field(default_factory=list)
+    known_catalogue: Catalogue | None = None
+
+    def all(self) -> list[Pull]:
+        """Return what is being downloaded."""
+        return self.pulls
+
+    async def catalogue(self) -> Catalogue | None:
+        """Return what is on offer."""
+        return self.known_catalogue
+
+
+@dataclass
 class FakeServices:
     """What `pages.router` reads. Change the lists and publish a fact, as the real services do."""
 
@@ -172,3 +190,4 @@ class FakeServices:
     bus: Bus = field(default_factory=Bus)
     clock: Clock = field(default_factory=StillClock)
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
+    downloads: FakeDownloads = field(default_factory=FakeDownloads)

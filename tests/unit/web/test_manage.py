@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
+from batuta.catalog.entities import MemoryNeed
+from batuta.cli.client import model_path
 from batuta.engines.base import ReportedModel
 from batuta.errors import Cause, UpstreamUnreachable
+from batuta.settings import ProviderSettings
 from batuta.web.routes.manage import tail
 from batuta.web.routes.manage_forms import url_problem
 from batuta.web.views import memory_view, model_views
@@ -359,6 +363,50 @@ async def test_providers_are_added_and_deleted(data_dir: Path) -> None:
         assert (await it.ask("GET", "/manage/models/far/m")).status == 404
         assert (await it.ask("DELETE", "/manage/providers/far")).status == 404
         assert (await it.ask("DELETE", "/manage/providers/ollama")).status == 400
+
+
+async def test_a_program_is_added_by_its_kind(data_dir: Path) -> None:
+    """On this machine unless the body says otherwise; a correction without a kind leaves it; a wrong one is told."""
+    async with house(data_dir, providers=()) as it:
+        it.cast.answers["lm"] = [ReportedModel("m")]
+        body = {"id": "lm", "kind": "lmstudio", "base_url": "http://127.0.0.1:1234"}
+        view = (await it.ask("POST", "/manage/providers", body)).json()
+        assert (view["kind"], view["is_local"], view["models"]) == ("lmstudio", True, 1)
+        assert (await it.view("lm/m"))["is_loadable"] is True
+        again = await it.ask(
+            "POST", "/manage/providers", {"id": "lm", "base_url": "http://127.0.0.1:4321", "is_local": True}
+        )
+        assert (again.status, again.json()["kind"]) == (200, "lmstudio")
+        wrong = await it.ask("POST", "/manage/providers", body | {"kind": "lm-studio", "is_local": True})
+        assert wrong.status == 400
+        assert "lmstudio, ollama, openai_compat, vllm" in error_of(wrong.json())["message"]
+        assert (
+            await it.ask("POST", "/manage/providers", {"id": "x", "base_url": "http://127.0.0.1:1234"})
+        ).status == 400
+
+
+@pytest.mark.parametrize("name", ["qwen3:8b", "hf.co/org/m:Q4_K_M", "my model", "模型-é", "50% off?#1"])
+async def test_a_program_s_model_is_managed_by_any_name(data_dir: Path, name: str) -> None:
+    """Slashes, colons, spaces and letters of any language, in every route; its provider tells what it holds."""
+    there = ProviderSettings(id="ollama", kind="ollama", base_url="http://127.0.0.1:11434")
+    async with house(data_dir, providers=(there,)) as it:
+        it.cast.answers["ollama"] = [ReportedModel(name, memory=MemoryNeed(1000))]
+        await it.ask("GET", "/manage/models", query="refresh=1")
+        model = f"ollama/{name}"
+        path = unquote(model_path(model))  # what the command line sends, as the server reads it
+        assert (await it.ask("GET", path)).json()["id"] == model
+        assert (await it.ask("POST", f"{path}/load")).status == 202
+        await it.clock.advance(10.0)
+        assert (await it.ask("GET", f"{path}/status")).json()["state"] == "ready"
+        (_, view) = (await it.ask("GET", "/manage/providers")).json()["providers"]
+        assert view["holds"] == [model]
+        assert (await it.ask("PATCH", path, {"pinned": True})).json()["pinned"] is True
+        assert (await it.ask("GET", f"{path}/story")).json()["model"] == model
+        assert (await it.ask("POST", f"{path}/unload")).status == 202
+        await it.clock.advance(10.0)
+        assert (await it.ask("GET", path)).json()["state"] == "absent"
+        it.services.catalog.note_reached("ollama", "refused the connection")
+        assert (await it.ask("GET", path)).json()["state"] == "offline"
 
 
 async def test_a_key_in_the_body_is_refused_and_not_repeated(data_dir: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from batuta.catalog.service import Catalog
+from batuta.downloads.service import Downloads
 from batuta.errors import Cause, UpstreamFailed
 from batuta.lifecycle.states import ModelState
 from batuta.loader.supervisor import LoaderSupervisor
@@ -64,6 +65,7 @@ class Door:
             auth=auth,
             clock=it.clock,
             tasks=self.tasks,
+            downloads=as_type("Downloads", None),
         )
         api = FastAPI()
         install_error_handlers(api)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,30 @@ def test_another_programs_models_are_not_ours_to_load() -> None:
     row = model_row(theirs, ENGLISH, now=WALL)
     assert (row.can_load, row.can_unload) == (False, False)
     assert "ready</span> · ollama" in page(FakeServices(models=[theirs]))
+
+
+def test_servers_tell_their_version_and_what_they_hold() -> None:
+    """Who answers, what it has in memory by name, and what a person should know of it; nothing of one that is away."""
+    held = [view(f"ollama/{n}", "ready", provider="ollama", is_loadable=True, name=f"<b>{n}") for n in "abcde"]
+    services = FakeServices(models=[*held, view("ollama/z", provider="ollama", is_loadable=True)])
+    up = server("ollama", is_online=True, version="0.12.3<i>", note="start it with <x>")
+    services.catalog.servers = [up]
+    html = page(services)
+    assert "in memory: &lt;b&gt;a, &lt;b&gt;b, &lt;b&gt;c, &lt;b&gt;d, …" in html
+    assert "version 0.12.3&lt;i&gt;" in html
+    assert "start it with &lt;x&gt;" in html
+    portuguese = page(services, **{"accept-language": "pt-BR"})
+    assert "na memória: " in portuguese
+    assert "versão 0.12.3" in portuguese
+    services.catalog.servers = [replace(up, is_online=False, message="gone")]
+    assert "in memory: " not in page(services)
+
+
+def test_a_programs_model_of_unknown_size_can_be_loaded() -> None:
+    """LM Studio's older versions tell no sizes."""
+    on_disk = view("lmstudio/m", is_loadable=True, memory_bytes={"needed": 0, "held": 0})
+    assert model_row(on_disk, ENGLISH, now=WALL).can_load
+    assert model_row(on_disk | {"state": "ready"}, ENGLISH, now=WALL).can_unload
 
 
 def test_hint_tells_what_a_load_would_cost() -> None:

@@ -46,7 +46,7 @@ def kind_exchange(kind: Kind, rng: Random, language: str) -> Exchange:
 
 def repair_exchange(rng: Random, language: str) -> Exchange | None:
     """Return a broken program with its error, and the mended program; None when it could not be broken."""
-    kind = rng.choice(_ALONE)
+    kind = rng.choice(ALONE)
     made = repair.broken(kind.program(kind.sample(rng, held_out=False)), rng)
     if made is None:
         return None
@@ -63,5 +63,5 @@ def beyond_exchange(rng: Random, language: str) -> Exchange:
     return Turn("user", grammar.fill(asked, values)), Turn("assistant", rng.choice(beyond.SAY[language]))
 
 
-_ALONE = tuple(kind for kind in KINDS if not kind.files)
-"""Kinds whose programs can be broken and run anywhere: those that need files of their own are left out."""
+ALONE = tuple(kind for kind in KINDS if not kind.files and "open(" not in kind.code and "import os" not in kind.code)
+"""Kinds whose programs can be broken and run anywhere: those that read or write files are left out."""

@@ -16,7 +16,7 @@ from batuta.cli.escapes import one_line
 from batuta.settings import Settings
 
 PROBE_S = 0.3  # seconds for each step; an engine on this machine answers in a few milliseconds
-_LARGEST = 64 * 1024
+LARGEST = 64 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -67,7 +67,7 @@ def place_of(engine: KnownEngine, settings: Settings) -> tuple[str, int]:
     """Return host and port to ask; one beyond this machine is not asked, its usual port here is."""
     for provider in settings.providers:
         parts = urlsplit(provider.base_url)
-        if provider.id == engine.id and parts.hostname in _LOOPBACK:
+        if engine.id in {provider.kind, provider.id} and parts.hostname in _LOOPBACK:
             return str(parts.hostname), parts.port or 80
     return "127.0.0.1", engine.port
 
@@ -80,14 +80,13 @@ def probe(engine: KnownEngine, *, host: str, port: int) -> Finding:
             connection.request("GET", engine.path, headers={"Accept": "application/json"})
             answer = connection.getresponse()
             server = one_line(answer.getheader("Server") or "")
-            body = _json(answer.read(_LARGEST))
+            body = fields_of(answer.read(LARGEST))
     except (OSError, http.client.HTTPException):
         return Finding("engines", engine.name, Health.NOTE, f"nothing answers on port {port}", data=data)
     if engine.field not in body:
         other = f"another program answers on port {port}" + (f" ({server})" if server else "")
         return Finding("engines", engine.name, Health.NOTE, other, data=data | {"server": server})
-    version = body[engine.field]
-    known = one_line(version) if isinstance(version, str) else ""
+    known = version_of(engine, body)
     text = f"answers on port {port}" + (f", version {known}" if known else "")
     return Finding("engines", engine.name, Health.OK, text, data=data | {"running": True, "version": known or None})
 
@@ -109,7 +108,14 @@ def keys(environ: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
             )
 
 
-def _json(raw: bytes) -> Mapping[str, Any]:
+def version_of(engine: KnownEngine, said: Mapping[str, Any]) -> str:
+    """Return the version an engine tells, on one line; empty where it tells none."""
+    version = said.get(engine.field)
+    return one_line(version) if isinstance(version, str) else ""
+
+
+def fields_of(raw: bytes) -> Mapping[str, Any]:
+    """Return the JSON object of an answer; empty for anything else."""
     try:
         body = json.loads(raw)
     except ValueError:

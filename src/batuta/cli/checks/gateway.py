@@ -31,7 +31,10 @@ def servers(asked: GatewayClient) -> Iterator[Finding]:
         data = {"running": bool(is_online), "base_url": where}
         if is_online:
             count = each.get("models")
-            yield Finding("servers", name, Health.OK, f"{where} answers, {count} models", data=data)
+            version, note = one_line(each.get("version") or ""), one_line(each.get("note") or "")
+            text = f"{where} answers, {f'version {version}, ' if version else ''}{count} models"
+            health = Health.NOTE if note else Health.OK
+            yield Finding("servers", name, health, text, note, data | {"version": version or None})
         elif is_online is None:
             yield Finding("servers", name, Health.NOTE, f"{where} has not been asked yet", data=data)
         else:

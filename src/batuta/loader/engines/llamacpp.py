@@ -12,18 +12,14 @@ contract test.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import socket
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-LARGEST_LOG = 4 << 20
+from batuta.loader.engines import process
+
 EMBEDDING_BATCH = 2048  # a model that only embeds must take a whole input in one batch
-PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -31,28 +27,28 @@ def main() -> None:
     if sys.argv[1:] == ["--devices"]:
         _print_devices()
         return
-    report = _own_output()
+    report = process.own_output()
     params = json.loads(sys.stdin.buffer.readline())
-    _die_with(int(params["parent"]))
+    process.die_with(int(params["parent"]))
     try:
         server = _serve(params, report)
     except Exception as error:  # noqa: BLE001  # the process door: the loader reads the reason, the log has the rest
-        _say(report, refused=str(error))
-        _leave(1)
+        process.say(report, refused=str(error))
+        process.leave(1)
     port = int(server.listening_address.rsplit(":", 1)[1])
-    _say(report, stage="warming")
-    _check_listener(port)
-    _say(report, ready=port)
-    _answer_pings(report, Path(params["log"]))
+    process.say(report, stage="warming")
+    process.check_listener(port)
+    process.say(report, ready=port)
+    process.answer_pings(report, Path(params["log"]))
     # Leaving at once gives the memory back faster than taking the server apart, and cannot hang.
-    _leave(0)
+    process.leave(0)
 
 
 def _serve(params: dict[str, Any], report: int) -> Any:
     # Imported late: a child that is told to end before it loads need not have paid for it.
     import xllamacpp
 
-    _say(report, stage="reading", devices=[each["name"] for each in xllamacpp.get_device_info()])
+    process.say(report, stage="reading", devices=[each["name"] for each in xllamacpp.get_device_info()])
     common = xllamacpp.CommonParams()
     common.model.path = params["model"]
     common.model_alias = {params["alias"]}
@@ -91,67 +87,6 @@ def _choose_embedding(common: Any, kind: str, xllamacpp: Any) -> None:
     else:
         batch = min(common.n_ctx or EMBEDDING_BATCH, EMBEDDING_BATCH)
         common.n_batch = common.n_ubatch = batch
-
-
-def _own_output() -> int:
-    """Keep standard output for our reports; what llama.cpp prints goes where the errors go, to the log."""
-    report = os.dup(1)
-    os.dup2(2, 1)
-    return report
-
-
-def _die_with(parent: int) -> None:
-    """End when the parent ends, even while the load holds the interpreter's lock; leave no memory dump."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource  # not on Windows
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        import ctypes  # only Linux has the call
-
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.name == "posix" and os.getppid() != parent:  # it ended before we asked to be told
-        _leave(3)
-
-
-def _check_listener(port: int) -> None:
-    """Ask the listener for its health once, as the gateway will."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-        head = connection.recv(64)
-    if b" 200 " not in head:
-        raise RuntimeError(f"the listener answered {head[:64]!r}")
-
-
-def _answer_pings(report: int, log: Path) -> None:
-    for line in sys.stdin.buffer:
-        words = line.split()
-        if len(words) == 2 and words[0] == b"ping":
-            _say(report, pong=int(words[1]))
-            _turn_over(log)
-
-
-def _turn_over(log: Path) -> None:
-    """Begin a new log file when this one is large; keep one old."""
-    with contextlib.suppress(OSError):
-        if log.stat().st_size < LARGEST_LOG:
-            return
-        log.replace(log.with_suffix(".log.1"))
-        fresh = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(fresh, 1)
-        os.dup2(fresh, 2)
-        os.close(fresh)
-
-
-def _say(report: int, **what: Any) -> None:
-    # The parent's end is closed when it is gone: nobody is left to tell.
-    with contextlib.suppress(BrokenPipeError):
-        os.write(report, json.dumps(what).encode() + b"\n")
-
-
-def _leave(code: int) -> NoReturn:
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _print_devices() -> None:

@@ -13,15 +13,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
+from batuta import kinds
 from batuta.catalog.entities import ModelSpec, Provider
-from batuta.catalog.records import ProviderState
-from batuta.errors import BatutaError, ModelDisabled, NoFit
+from batuta.catalog.service import PERSON
+from batuta.errors import BadRequest, BatutaError, ModelDisabled, NoFit
 from batuta.loader.paths import log_name
 from batuta.web.disconnect import cancel_on_disconnect
 from batuta.web.errors import NotFound
 from batuta.web.routes import manage_forms as f
 from batuta.web.services import Services
-from batuta.web.views import View, memory_view, model_view, model_views, plan_view
+from batuta.web.views import View, memory_view, model_view, model_views, plan_view, provider_view, provider_views
 
 LOG_LINES = 200
 LOG_BYTES = 256 * 1024
@@ -82,6 +83,7 @@ class _Models:
         """Every model of the catalog with where it stands, and the memory they share."""
         if refresh:
             await self._services.catalog.refresh()
+            await self._services.runner.observe()
         return {"models": model_views(self._services), "devices": memory_view(self._services)}
 
     async def one(self, model_id: str) -> View:
@@ -217,26 +219,32 @@ class _Providers:
         self._services = services
 
     async def all(self) -> View:
-        """Every provider: with Batuta, from the settings, or added by a person."""
-        return {"providers": [self._view(state) for state in self._services.catalog.providers()]}
+        """Every provider: with Batuta, from the settings, or added by a person; how it stands, and what it holds."""
+        return {"providers": provider_views(self._services)}
 
     async def add(self, form: f.ProviderForm, response: Response) -> View:
-        """Add an OpenAI-compatible server and ask it what it has. The key stays in the environment.
+        """Add a server and ask it what it has. The key stays in the environment.
 
-        An id that was added here before is replaced, and answered with 200.
+        An id that was added here before is replaced, and answered with 200; without a kind it keeps the one it had.
         """
-        if self._services.catalog.provider(form.id) is not None:
+        known = self._services.catalog.provider(form.id)
+        if known is not None:
             response.status_code = 200
+        if form.kind and (problem := await asyncio.to_thread(kinds.problem, form.kind)):  # reads installed packages
+            raise BadRequest(f"kind: {problem}")
+        kind = form.kind or (
+            known.provider.kind if known is not None and known.source == PERSON else kinds.OPENAI_COMPAT
+        )
         provider = Provider(
             form.id,
-            "openai_compat",
+            kind,
             name=form.name or form.id,
             base_url=form.base_url.rstrip("/"),
             key_ref=f"env:{form.key_env}" if form.key_env else None,
-            is_local=form.is_local,
+            is_local=kinds.is_loaded(kind) if form.is_local is None else form.is_local,
             max_in_flight=form.max_in_flight,
         )
-        return self._view(await self._services.catalog.add_provider(provider))
+        return provider_view(self._services, await self._services.catalog.add_provider(provider))
 
     async def remove(self, provider_id: str) -> None:
         """Delete a provider that was added here, with its models and what was set about them."""
@@ -248,22 +256,3 @@ class _Providers:
         """Damaged files, providers that are offline, a database that cannot be written, each with its reason."""
         problems = self._services.catalog.problems()
         return {"problems": [{"subject": subject, "reason": reason} for subject, reason in problems]}
-
-    def _view(self, state: ProviderState) -> View:
-        provider = state.provider
-        specs = self._services.catalog.specs().values()
-        return {
-            "id": provider.id,
-            "kind": provider.kind,
-            "name": provider.name,
-            "base_url": provider.base_url,
-            "key_env": provider.key_ref.removeprefix("env:") if provider.key_ref else None,
-            "is_local": provider.is_local,
-            "max_in_flight": provider.max_in_flight,
-            "enabled": provider.enabled,
-            "source": state.source,
-            "is_online": state.is_online,
-            "message": state.message,
-            "checked_at": state.checked_at,
-            "models": sum(spec.provider_id == provider.id and spec.is_present for spec in specs),
-        }

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
+from batuta import kinds
 from batuta.catalog.entities import Role
 
 LONGEST_WAIT_S = 3600.0
@@ -69,17 +70,24 @@ class PatchForm(Form):
 
 
 class ProviderForm(Form):
-    """An OpenAI-compatible server to add."""
+    """A server to add."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", description="lower-case letters, digits, - and _")
-    base_url: str = Field(max_length=2048, examples=["https://api.example.com/v1"])
+    kind: str | None = Field(
+        default=None,
+        max_length=64,
+        description="openai_compat, lmstudio, ollama, llama_server, vllm or another package's; none: openai_compat",
+    )
+    base_url: str = Field(max_length=2048, examples=["https://api.example.com/v1", "http://127.0.0.1:1234"])
     name: str = Field(default="", max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")
     key_env: str | None = Field(
         default=None,
         pattern=r"^[A-Z][A-Z0-9_]*(_KEY|_TOKEN)$",
         description="name of the environment variable that holds its key; it ends in _KEY or _TOKEN",
     )
-    is_local: StrictBool = Field(default=False, description="it runs on this machine or network")
+    is_local: StrictBool | None = Field(
+        default=None, description="it runs on this machine or network; none: yes for lmstudio, ollama, ... alone"
+    )
     max_in_flight: int = Field(default=0, ge=0, le=10_000, description="requests at once; 0: no limit")
 
     @model_validator(mode="before")
@@ -94,7 +102,8 @@ class ProviderForm(Form):
 
     @model_validator(mode="after")
     def _address_is_sound(self) -> Self:
-        if problem := url_problem(self.base_url, is_local=self.is_local, has_key=self.key_env is not None):
+        is_local = self.is_local if self.is_local is not None else kinds.is_loaded(self.kind or kinds.OPENAI_COMPAT)
+        if problem := url_problem(self.base_url, is_local=is_local, has_key=self.key_env is not None):
             raise ValueError(f"base_url: {problem}")
         if self.key_env is not None and self.key_env.startswith("BATUTA_"):
             raise ValueError("key_env: Batuta's own keys open Batuta; they are never sent to a provider")
@@ -163,6 +172,7 @@ class ModelView(BaseModel):
     provider: str
     is_local: bool
     is_external: bool
+    is_loadable: bool = Field(description="Batuta loads and unloads it; an API's models are always there")
     is_loaded: bool
     is_loading: bool
     is_active: bool = Field(description="enabled, present and not failed")
@@ -278,9 +288,12 @@ class ProviderView(BaseModel):
     enabled: bool
     source: str = Field(description="builtin, settings or person")
     is_online: bool | None = Field(description="null until it has been asked")
+    version: str = Field(description="of the program that answers, where it tells")
+    note: str = Field(description="what to know or do about that program")
     message: str
     checked_at: float | None
     models: int
+    holds: list[str] = Field(description="ids of its models that are in memory now")
 
 
 class ProviderList(BaseModel):

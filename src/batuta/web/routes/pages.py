@@ -18,6 +18,7 @@ from batuta.observe.bus import Subscription
 from batuta.settings import config_path
 from batuta.web import i18n
 from batuta.web.assets import Assets
+from batuta.web.downloads import downloads_panel
 from batuta.web.fragments import Problem, Snapshot, View, Welcome, device_row, labels, panel
 from batuta.web.i18n import Language
 from batuta.web.render import PAGE_HEADERS, Renderer, message
@@ -72,6 +73,7 @@ class _Pages:
         """`GET /`: the conversation, with the picture of this moment already in it."""
         words = self._words(request)
         theme = request.cookies.get("batuta_theme", "")
+        await self._services.downloads.catalogue()  # a person's own file may have changed
         parts = self._renderer.fragments(words, self._snapshot(words))
         html = self._renderer.page("chat.html", words, parts=parts, theme=theme if theme in THEMES else "")
         return HTMLResponse(html, headers=dict(PAGE_HEADERS))
@@ -120,9 +122,11 @@ class _Pages:
         servers = server_rows(services.catalog.providers(), models, words)
         rows = panel(models, without_servers(problems, servers), words, now=services.clock.wall())
         names = labels(models)
+        devices = tuple(self._memory(services))
+        budgets = [int(view.get("budget") or 0) for view in devices]
         return Snapshot(
             panel=rows,
-            devices=tuple(device_row(view, words, names=names) for view in self._memory(services)),
+            devices=tuple(device_row(view, words, names=names) for view in devices),
             welcome=Welcome(
                 is_empty=rows.is_empty,
                 folders=tuple(str(folder) for folder in services.settings.model_roots),
@@ -130,6 +134,7 @@ class _Pages:
                 problems=problems if rows.is_empty else (),
             ),
             servers=servers,
+            downloads=downloads_panel(services.downloads.all(), services.downloads.known_catalogue, budgets, words),
         )
 
     async def _pictures(self, words: Language) -> AsyncIterator[bytes]:

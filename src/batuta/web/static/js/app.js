@@ -2,7 +2,8 @@
 
 import { call } from "./api.js";
 import { Chat } from "./chat.js";
-import { listenToLive, listenToPanel, listenToWelcome } from "./panel.js";
+import { listenToDownloads } from "./downloads.js";
+import { listenToLive, listenToPanel, listenToWelcome, note } from "./panel.js";
 import { Picker } from "./picker.js";
 
 const byId = (id) => document.getElementById(id);
@@ -36,6 +37,7 @@ const chat = new Chat(
 
 listenToPanel();
 listenToWelcome();
+listenToDownloads(note);
 listenToLive(() => {
   picker.refresh();
   chat.refresh();

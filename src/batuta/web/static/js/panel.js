@@ -66,7 +66,7 @@ export function listenToLive(onPicture) {
 }
 
 /** Show a passing note of the page's own. */
-function note(text) {
+export function note(text) {
   const element = make("p", { class: "toast is-bad own", role: "alert" }, text);
   document.body.append(element);
   setTimeout(() => element.remove(), 8000);

@@ -1,0 +1,77 @@
+"""The kinds of providers that come with Batuta, and what is true of every provider of a kind. A table; knows no engine.
+
+Other packages add kinds by the entry point group `batuta.engines`; their models are never loaded by Batuta unless
+their kind is a row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+GROUP: Final = "batuta.engines"
+OPENAI_COMPAT: Final = "openai_compat"
+COMMAND: Final = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is true of every provider of a kind.
+
+    Attributes:
+        name: what a person calls the program.
+        module: where its engine is; imported when it is first used. Empty: made by the composition root.
+        is_loaded: its models take memory where it runs, and Batuta loads and unloads them.
+        is_preset: context and slots of its models are set outside Batuta.
+    """
+
+    name: str
+    module: str
+    is_loaded: bool = False
+    is_preset: bool = False
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "local_worker": Kind("This machine", "", is_loaded=True),
+        COMMAND: Kind("Your own commands", "", is_loaded=True, is_preset=True),
+        OPENAI_COMPAT: Kind("OpenAI-compatible server", "batuta.engines.openai_compat"),
+        "lmstudio": Kind("LM Studio", "batuta.engines.lmstudio", is_loaded=True),
+        "ollama": Kind("Ollama", "batuta.engines.ollama", is_loaded=True),
+        "llama_server": Kind("llama-server", "batuta.engines.llama_server", is_loaded=True),
+        "vllm": Kind("vLLM", "batuta.engines.vllm", is_loaded=True),
+    }
+)
+
+
+def is_loaded(kind: str) -> bool:
+    """Say whether Batuta loads and unloads the models of providers of this kind."""
+    row = KINDS.get(kind)
+    return row is not None and row.is_loaded
+
+
+def is_preset(kind: str) -> bool:
+    """Say whether context and slots of models of this kind are set outside Batuta."""
+    row = KINDS.get(kind)
+    return row is not None and row.is_preset
+
+
+def offered() -> list[str]:
+    """Return the kinds a person may choose, sorted; reads what installed packages add."""
+    from importlib.metadata import entry_points  # tens of milliseconds: only for a kind that is not ours
+
+    ours = (name for name, kind in KINDS.items() if kind.module)
+    return sorted({*ours, *(point.name for point in entry_points(group=GROUP))} - {"local_worker"})
+
+
+def problem(kind: str) -> str | None:
+    """Say why a provider cannot be of this kind, naming those there are; None if it can."""
+    row = KINDS.get(kind)
+    if row is not None and row.module:
+        return None
+    if kind == COMMAND:
+        return "a command of your own is not a provider: write it as a [[commands]] entry, with id and cmd"
+    known = offered()
+    return None if kind in known else f"{kind!r} is no kind of provider; the kinds are {', '.join(known)}"
