@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
-.PHONY: run test tiny check bench lock format clean
+.PHONY: run test tiny check bench torch lock format clean
 
 run: $(VENV)/.run
 	@$(BIN)/batuta up $(ARGS)
@@ -23,6 +23,12 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_tree.py
+
+# PyTorch, for the transformers engine's tests and for training the starter pair. Its builds differ by what they
+# compute on; this takes what pip finds by itself. Everything else works without it.
+TORCH ?= torch==2.13.0
+torch: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
@@ -51,7 +57,7 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 lock: $(VENV)/.uv
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) pyproject.toml --group build -o requirements/run.txt
-	$(LOCK) pyproject.toml --group build --group dev --all-extras -o requirements/dev.txt
+	$(LOCK) pyproject.toml --group build --group dev --extra postgres --extra testing -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

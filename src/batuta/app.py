@@ -23,15 +23,16 @@ from fastapi import FastAPI
 
 from batuta import __version__, starter
 from batuta.catalog import demonstration
-from batuta.catalog.entities import ModelSpec, Provider, Role
+from batuta.catalog.entities import MemoryNeed, ModelSpec, Provider, Role
 from batuta.catalog.files import reader
-from batuta.catalog.records import LOCAL
+from batuta.catalog.records import COMMANDS, LOCAL
 from batuta.catalog.service import Catalog, Change
 from batuta.catalog.store import Store
 from batuta.clock import Clock, SystemClock
 from batuta.downloads.service import Downloads
 from batuta.engines import registry
 from batuta.engines.base import DescribedEngine, Engine, EngineInfo, ReportedModel
+from batuta.engines.command import CommandEngine
 from batuta.engines.local_worker import LocalWorker
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, Cause
@@ -243,7 +244,8 @@ class App:
             settings=settings.engine,
             load_timeout_s=settings.loader.load_timeout_s,
         )
-        self.engines = Engines(transport, local, {})
+        commands = CommandEngine(self.supervisor.client, transport, settings=settings, environ=os.environ)
+        self.engines = Engines(transport, local, {COMMANDS.id: (COMMANDS, commands)})
         self._devices = devices()
         self._budgets = {d.id: budget_of(d, settings) for d in self._devices}
         self._holders: dict[Role, str] = {}
@@ -320,7 +322,8 @@ class App:
         await loader
         await self._choose_device()
         self.runner.observer.release(LOCAL.id)
-        await self.runner.observe(provider_id=LOCAL.id)  # other engines are looked at meanwhile, each in its time
+        for ours in (LOCAL.id, COMMANDS.id):  # other engines are looked at meanwhile, each in its time
+            await self.runner.observe(provider_id=ours)
         if (default := self.default_model()) is not None:
             self.bus.publish(Starting("model", default))
             self._load_default()
@@ -452,8 +455,22 @@ class App:
             log.warning("model %s cannot be used: %s", spec.id, error.message)
             return
         if spec.is_loadable:
-            spec = replace(spec, device=self._device if engine is self.engines.local else self._engines_device)
+            spec = self._booked(spec, engine)
         self.runner.register(spec, engine)
+
+    def _booked(self, spec: ModelSpec, engine: Engine) -> ModelSpec:
+        """Return the spec with the device its model is booked on.
+
+        A command of which nobody knows what it takes is booked with all there is, so that its first load, which shows
+        it, has the device to itself.
+        """
+        if engine is self.engines.local:
+            return replace(spec, device=self._device)
+        wanted = engine.device(spec) if isinstance(engine, CommandEngine) else ""
+        device = wanted if wanted in self._budgets else self._engines_device
+        if isinstance(engine, CommandEngine) and not spec.need_bytes:
+            return replace(spec, device=device, memory=MemoryNeed(weights=self._budgets[device]))
+        return replace(spec, device=device)
 
     def _reached(self, provider_id: str, message: str = "") -> None:
         """Take in whether a provider answers. One that is back may have other models, and be another version."""

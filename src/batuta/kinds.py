@@ -25,12 +25,16 @@ class Kind:
         module: where its engine is; imported when it is first used. Empty: made by the composition root.
         is_loaded: its models take memory where it runs, and Batuta loads and unloads them.
         is_preset: context and slots of its models are set outside Batuta.
+        port: where the program listens unless it is told otherwise; 0: nowhere in particular.
+        url_env: variable in which a person's own tools say where it is.
     """
 
     name: str
     module: str
     is_loaded: bool = False
     is_preset: bool = False
+    port: int = 0
+    url_env: str = ""
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
@@ -38,10 +42,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "local_worker": Kind("This machine", "", is_loaded=True),
         COMMAND: Kind("Your own commands", "", is_loaded=True, is_preset=True),
         OPENAI_COMPAT: Kind("OpenAI-compatible server", "batuta.engines.openai_compat"),
-        "lmstudio": Kind("LM Studio", "batuta.engines.lmstudio", is_loaded=True),
-        "ollama": Kind("Ollama", "batuta.engines.ollama", is_loaded=True),
-        "llama_server": Kind("llama-server", "batuta.engines.llama_server", is_loaded=True),
-        "vllm": Kind("vLLM", "batuta.engines.vllm", is_loaded=True),
+        "lmstudio": Kind(
+            "LM Studio", "batuta.engines.lmstudio", is_loaded=True, port=1234, url_env="LMSTUDIO_BASE_URL"
+        ),
+        "ollama": Kind("Ollama", "batuta.engines.ollama", is_loaded=True, port=11434, url_env="OLLAMA_BASE_URL"),
+        "llama_server": Kind("llama-server", "batuta.engines.llama_server", is_loaded=True, port=8080),
+        "vllm": Kind("vLLM", "batuta.engines.vllm", is_loaded=True, port=8000),
     }
 )
 

@@ -56,6 +56,11 @@ class QueueSettings(Section):
     limit: int = 1000  # waiting requests; at 20 KiB each this is 20 MB
 
 
+DEVICE = r"^(auto|cpu|mps|(cuda|rocm)(:\d{1,3})?)$"
+DTYPE = "^(auto|float32|float16|bfloat16)$"
+BATCHING = "^(auto|turns|batch)$"
+
+
 class EngineSettings(Section):
     """How local models are run unless a model's own options say otherwise."""
 
@@ -63,15 +68,9 @@ class EngineSettings(Section):
     slots: int = 4  # conversations at once; they share the context's memory (unified KV)
     gpu_layers: int = -1  # layers on the GPU; -1: all that fit
     threads: int = 0  # processor threads; 0: one a physical core
-    device: str = Field(
-        "auto", pattern=r"^(auto|cpu|mps|(cuda|rocm)(:\d{1,3})?)$"
-    )  # of safetensors; auto: a GPU if any
-    dtype: str = Field(
-        default="auto", pattern="^(auto|float32|float16|bfloat16)$"
-    )  # of safetensors; auto: as they are stored
-    batching: str = Field(
-        default="auto", pattern="^(auto|turns|batch)$"
-    )  # of safetensors; auto: batches on CUDA and ROCm
+    device: str = Field(default="auto", pattern=DEVICE)  # of safetensors; auto: a GPU if there is one
+    dtype: str = Field(default="auto", pattern=DTYPE)  # of safetensors; auto: as they are stored
+    batching: str = Field(default="auto", pattern=BATCHING)  # of safetensors; auto: batches on CUDA and ROCm
     idle_s: float = 60.0  # silence after which a stream counts as dead
     first_word_s: float = 180.0  # until a stream's first word; a long prompt on a slow processor takes minutes
     whole_answer_s: float = 600.0  # until an answer without a stream: its head comes with the last word
@@ -126,7 +125,7 @@ class Settings(Section):
     brain: str | None = None  # id or path of the default model
     executor: str | None = None  # id or path of the model for code and execution
     starter: bool = True  # a bundled small model answers until there is a real one
-    discover: bool = True  # look for other engines on this machine
+    discover: bool = True  # look for engines, other programs' models and API keys on this machine
     browser: bool = True  # open the page once `up` listens, where there is a display
     ordered: bool = False  # keep the port closed until the default model is ready
     insecure: bool = False  # listen beyond this machine without a key
@@ -181,7 +180,7 @@ ENVIRONMENT: dict[str, str] = {
 PREFIX = "BATUTA_"
 CONFIG_VARIABLE = "BATUTA_CONFIG"
 # Where a person's other engines are, in the names their own tools use -> the kind, which is also the provider's id.
-ENGINE_URLS = {"OLLAMA_BASE_URL": "ollama", "LMSTUDIO_BASE_URL": "lmstudio"}
+ENGINE_URLS = {row.url_env: kind for kind, row in kinds.KINDS.items() if row.url_env}
 
 
 def config_path(environ: Mapping[str, str]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -23,19 +24,25 @@ from tests.unit.engines.llama_server_play import SMALL, ask, playing, provider, 
 PATIENCE_S = 10.0  # for plays that are not about time, however busy the machine
 QUICK_S = 0.1  # for those that are
 WITHIN_S = 2 * PATIENCE_S
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading them takes longer than the deadlines of some plays
 both_clients = pytest.mark.parametrize("is_direct", [True, False], ids=["loopback", "aiohttp"])
 
 
 def engine_at(url: str, transport: Transport, *, within_s: float = PATIENCE_S) -> LlamaServerEngine:
-    waits = {"load_timeout_s": within_s, "unload_timeout_s": within_s, "ask_timeout_s": within_s}
-    return LlamaServerEngine(provider(url), transport, poll_s=0.002, retry_s=0.002, **waits)
+    return LlamaServerEngine(
+        provider(url),
+        transport,
+        load_timeout_s=within_s,
+        unload_timeout_s=within_s,
+        ask_timeout_s=within_s,
+        poll_s=0.002,
+        retry_s=0.002,
+    )
 
 
 @asynccontextmanager
 async def facing(url: str, *, is_direct: bool = True, within_s: float = PATIENCE_S) -> AsyncIterator[LlamaServerEngine]:
-    transport = Transport(is_direct=is_direct)
-    if not is_direct:
-        await transport._open_remote()  # reading certificates takes longer than the deadlines of some plays
+    transport = Transport(is_direct=is_direct, prepare=lambda: NO_CERTIFICATES)
     engine = engine_at(url, transport, within_s=within_s)
     yield engine
     await engine.aclose()
@@ -231,17 +238,40 @@ async def test_a_restart_during_a_load_fails_the_load() -> None:
 
 
 async def test_a_router_may_come_back_as_a_server_of_one_model() -> None:
-    """It is asked anew who it is once it has answered otherwise."""
+    """It is asked anew who it is once it answers otherwise, also when nobody looked in between."""
     async with playing(SMALL) as play:
         await play.load()
         await play.server.stop()
-        with pytest.raises(UpstreamUnreachable):
-            await play.engine.resident()
         async with FakeLlamaServer([SMALL], port=play.server.port) as alone:
             await alone.ready()
             assert [held.address for held in await play.engine.resident()] == [SMALL.name]
             with pytest.raises(ModelFailed, match="stop it where it was started"):
                 await play.engine.unload(spec())
+
+
+async def test_a_router_may_come_back_as_a_server_that_is_loading() -> None:
+    """Then what it held is lost, and on its way in again."""
+    async with playing(SMALL) as play:
+        await play.load()
+        await play.server.stop()
+        slow = FakeModel(SMALL.name, load_s=0.05)
+        async with FakeLlamaServer([slow], port=play.server.port, build=3500) as alone:
+            assert (await play.engine.probe(spec())).health is EngineHealth.LOADING
+            assert [model for model, _ in play.gone] == [spec().id]
+            await alone.ready()
+            assert (await play.load()).was_resident
+
+
+async def test_a_model_that_is_loaded_anew_behind_our_back_is_lost_meanwhile() -> None:
+    """It was there and is on its way in again: a request has to wait for it as for any load."""
+    async with playing(SMALL) as play:
+        await play.load()
+        child = play.server.children.all[SMALL.name]
+        child.status = "loading"
+        await play.engine.resident()
+        assert [model for model, _ in play.gone] == [spec().id]
+        child.status = "loaded"
+        assert (await play.load()).was_resident
 
 
 # --- odd contents --------------------------------------------------------------------------------------------------

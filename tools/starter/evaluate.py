@@ -239,11 +239,8 @@ def main() -> None:
     scores, loops, speed = measure(Model(wanted.gguf), questions)
     _print(scores, loops, speed, wanted.show)
     if wanted.out is not None:
-        told: dict[str, Any] = {
-            part: {"right": score.right, "asked": score.asked, "share": round(score.share, 4)}
-            for part, score in scores.items()
-        }
-        told["empty or looping"] = {"answers": len(loops), "asked": len(questions)}
+        parts = {part: {"right": score.right, "asked": score.asked} for part, score in scores.items()}
+        told = {"parts": parts, "looping": len(loops), "asked": len(questions), "tokens_per_second": round(speed)}
         wanted.out.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

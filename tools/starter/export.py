@@ -64,6 +64,8 @@ def write_gguf(name: str, weights: Weights, shape: Shape, tokenizer: Tokenizer, 
     writer.add_rope_dimension_count(shape.head_width)
     writer.add_rope_freq_base(shape.rope_base)
     writer.add_vocab_size(shape.vocabulary)
+    writer.add_float32("general.sampling.temp", 0.0)  # so small a model is at its best with its likeliest words
+    writer.add_int32("general.sampling.top_k", 1)
     _add_tokenizer(writer, tokenizer)
     for key, value in weights.items():
         array = _for_llama_cpp(key, value, shape)

@@ -9,7 +9,7 @@ from batuta.catalog import names
 from batuta.catalog.discovery import model_stem
 from batuta.catalog.entities import ModelSpec, Provider, Role
 from batuta.catalog.files import SUFFIX
-from batuta.catalog.records import LOCAL, Problem, ProviderState
+from batuta.catalog.records import COMMANDS, LOCAL, Problem, ProviderState
 from batuta.errors import BadRequest, BadSettings
 from batuta.kinds import is_loaded
 from batuta.settings import Settings
@@ -43,6 +43,8 @@ def unmatched_wishes(wanted: Mapping[Role, str | None], specs: Mapping[str, Mode
 def configured_providers(settings: Settings) -> dict[str, ProviderState]:
     """Return the providers that are there before the database is read. Raises BadSettings for an id used twice."""
     states = {LOCAL.id: ProviderState(LOCAL, "builtin", is_online=True)}
+    if settings.commands or any(each.id == COMMANDS.id for each in settings.providers):
+        states[COMMANDS.id] = ProviderState(COMMANDS, "builtin", is_online=True)
     for each in settings.providers:
         if each.id in states:
             raise BadSettings(f"providers: the id {each.id!r} is used twice, or is Batuta's own; choose another one")

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from batuta.catalog.records import LOCAL, Found, Learned, ModelRecord, Problem
+from batuta.catalog.records import COMMANDS, LOCAL, Found, Learned, ModelRecord, Problem
+from batuta.catalog.shelves import CACHED, SNAPSHOTS, revision_of
 
 RESERVED = frozenset({"auto", "commander"})  # names that mean a choice of Batuta's; `brain.gguf` may be called so
 LONGEST_ADDRESS = 1024  # characters; a longer "name" is an attack or a mistake
@@ -38,7 +39,8 @@ def merge(known: Mapping[str, ModelRecord], provider_id: str, reported: Sequence
     1. An address that cannot be an id is a problem, not a model.
     2. A known address keeps its record: what was seen is renewed, what was chosen stays. Another file at the same
        path forgets what was learned of the old one.
-    3. A new address with the name and size of a file that vanished is that file, moved: it keeps its record.
+    3. A new address with the name and size of a file that vanished is that file, moved: it keeps its record. So does,
+       of whatever size, another revision in Hugging Face's cache, and another file that its program calls the same.
     4. Any other new address is a new model with an id of its own.
     5. A known address that was not reported is absent.
 
@@ -51,6 +53,7 @@ def merge(known: Mapping[str, ModelRecord], provider_id: str, reported: Sequence
     ours = {record.found.address: record for record in known.values() if record.provider_id == provider_id}
     changes = [_renewed(ours[address], found) for address, found in usable.items() if address in ours]  # 2
     gone = {address: record for address, record in ours.items() if address not in usable}
+    revised = {_lasting(address) or record.id: address for address, record in gone.items()}
     added: list[ModelRecord] = []
     taken = {model_id.casefold() for model_id in known}
     for address, found in usable.items():
@@ -58,8 +61,10 @@ def merge(known: Mapping[str, ModelRecord], provider_id: str, reported: Sequence
             continue
         if (moved := _moved_from(found, gone)) is not None:  # 3
             changes.append(replace(gone.pop(moved), found=found, is_present=True))
+        elif (former := _former(found, gone, revised)) is not None:
+            changes.append(_renewed(gone.pop(former), found))
         else:  # 4
-            added.append(ModelRecord(new_id(provider_id, address, taken), provider_id, found))
+            added.append(ModelRecord(new_id(provider_id, address, taken, found.stem), provider_id, found))
             taken.add(added[-1].id.casefold())
     absent = tuple(replace(record, is_present=False) for record in gone.values() if record.is_present)  # 5
     changed = tuple(record for record in changes if record != known[record.id])
@@ -78,6 +83,17 @@ def _moved_from(found: Found, gone: Mapping[str, ModelRecord]) -> str | None:
     name = PurePath(found.address).name
     same = (a for a, record in gone.items() if PurePath(a).name == name and record.found.size == found.size)
     return min(same, default=None)
+
+
+def _former(found: Found, gone: Mapping[str, ModelRecord], lasting: Mapping[str, str]) -> str | None:
+    """Return the address that a downloaded model had before it was updated. `lasting`: what stays -> address."""
+    former = lasting.get(_lasting(found.address) or found.stem)
+    return former if former in gone else None
+
+
+def _lasting(address: str) -> str | None:
+    revision = revision_of(address)
+    return revision[1] if revision is not None else None
 
 
 def _usable(provider_id: str, reported: Iterable[Found]) -> tuple[dict[str, Found], tuple[Problem, ...]]:
@@ -110,9 +126,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def new_id(provider_id: str, address: str, taken: Collection[str]) -> str:
-    """Return a free id: a file's stem, or `provider/address`; a clash gets `-2`, `-3`, ... `taken`: ids, casefolded."""
-    base = model_stem(address) if provider_id == LOCAL.id else f"{provider_id}/{address}"
+def new_id(provider_id: str, address: str, taken: Collection[str], stem: str = "") -> str:
+    """Return a free id: a file's stem, a command's own id, or `provider/address`; a clash gets `-2`, `-3`, ...
+
+    Args:
+        provider_id: whose model it is.
+        address: its name there.
+        taken: ids, casefolded.
+        stem: what the file is called where its path says nothing.
+    """
+    base = stem or model_stem(address) if provider_id == LOCAL.id else f"{provider_id}/{address}"
+    base = address if provider_id == COMMANDS.id else base
     candidate, number = base, 1
     while candidate.casefold() in taken or candidate.casefold() in RESERVED:
         number += 1
@@ -138,8 +162,7 @@ def model_stem(path: str) -> str:
 def is_cached(path: str) -> bool:
     """Whether a path is a revision of a model in Hugging Face's cache."""
     pure = PurePath(path)
-    return pure.parent.name == "snapshots" and pure.parent.parent.name.startswith(CACHED)
+    return pure.parent.name == SNAPSHOTS and pure.parent.parent.name.startswith(CACHED)
 
 
-CACHED = "models--"  # folders of Hugging Face's cache are called so: models--org--name
 PART_DIGITS = 5  # `-00001-of-00003`, as llama.cpp's splitter writes it

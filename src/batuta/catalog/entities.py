@@ -96,6 +96,8 @@ class ModelSpec:
         is_present: the last discovery still saw it.
         ttl_s: seconds after its last use at which it is unloaded; None: never by itself.
         options: engine settings for the load (`gpu_layers`, ...).
+        aliases: other names that callers may write.
+        load_timeout_s: seconds that a load may take; None: as long as any other's.
         bundled_as: the role it was made for, if it is one of the starter pair that comes with Batuta.
     """
 
@@ -117,6 +119,8 @@ class ModelSpec:
     enabled: bool = True
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     bundled_as: Role | None = None
+    aliases: tuple[str, ...] = ()
+    load_timeout_s: float | None = None
 
     @property
     def need_bytes(self) -> int:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import NamedTuple, Protocol, TypeVar
 
 from batuta.catalog.discovery import bad_address, is_cached, printable
 from batuta.catalog.entities import Capability, MemoryNeed
+from batuta.catalog.ollama_folder import OllamaFolder
 from batuta.catalog.records import Found, Problem
+from batuta.catalog.shelves import SNAPSHOTS, Rule, Shelf, enters, revision_of, stem_of
 from batuta.errors import BadModelFile, Cause
 
 SUFFIX = ".gguf"
@@ -100,11 +102,19 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One look at all folders. `pending`: files still being written, by path."""
+    """One look at all folders.
+
+    Attributes:
+        found: models.
+        problems: files and folders that cannot be read, and why.
+        pending: files still being written, by path.
+        ollama: path -> name of the models that lie in Ollama's folder.
+    """
 
     found: tuple[Found, ...]
     problems: tuple[Problem, ...]
     pending: tuple[str, ...] = ()
+    ollama: Mapping[str, str] = field(default_factory=dict)
 
 
 class FileScanner:
@@ -112,17 +122,30 @@ class FileScanner:
 
     Args:
         roots: folders searched, with everything below them.
-        files: single files beside them that a person named.
         read: what reads a file.
+        files: single files beside them that a person named.
+        shelves: folders of other programs, each with its own order; what is in the roots too is listed as there.
         must_exist: report a root that is not there (a person named it).
     """
 
-    def __init__(self, roots: Roots, read: ReadFile, *, files: Roots = (), must_exist: bool = False) -> None:
+    def __init__(
+        self,
+        roots: Roots,
+        read: ReadFile,
+        *,
+        files: Roots = (),
+        shelves: tuple[Shelf, ...] = (),
+        must_exist: bool = False,
+    ) -> None:
         self._roots = roots
         self._files = files
+        self._shelves = tuple((shelf, OllamaFolder(shelf.path)) for shelf in shelves)
         self._read = read
         self._must_exist = must_exist
+        self._allowed = (*roots, *(file.parent for file in files), *(shelf.path for shelf in shelves))
         self._cache: dict[str, _Entry] = {}
+        self._stems: dict[str, str] = {}
+        self._ollama: dict[str, str] = {}
 
     def prime(self, known: Iterable[Found]) -> None:
         """Take over what an earlier run found, so that unchanged files are not read at start."""
@@ -133,6 +156,7 @@ class FileScanner:
     def scan(self, *, monotonic: float, wall: float) -> Scan:
         """Look at every folder; read what is new. Blocks on the disk."""
         problems: list[Problem] = []
+        self._stems, self._ollama = {}, {}
         paths = sorted(self._candidates(problems, wall))
         entries = {path: self._look(path, signature, monotonic, wall) for path, signature in paths}
         self._cache = entries
@@ -141,6 +165,7 @@ class FileScanner:
             found=tuple(entry.found for entry in entries.values() if entry.found),
             problems=tuple(problems),
             pending=tuple(path for path, entry in entries.items() if not entry.is_read),
+            ollama=self._ollama,
         )
 
     def _look(self, path: str, signature: _Signature, monotonic: float, wall: float) -> _Entry:
@@ -150,6 +175,7 @@ class FileScanner:
         2. Readable: a model, or nothing for a file that is none by itself.
         3. Not readable, but changed lately: still being written; nothing is said about it yet.
         4. Not readable: a problem. Permissions change without a trace in the signature, so it is tried again.
+        5. Another program's, and none that could be run here: its own business, and no problem of ours.
         """
         entry = self._cache.get(path)
         if entry is None or entry.signature != signature:
@@ -157,18 +183,24 @@ class FileScanner:
         elif entry.is_read:
             return entry  # 1
         try:
-            found = self._read(Path(path), (*self._roots, *(file.parent for file in self._files)))
+            found = self._read(Path(path), self._allowed)
         except BadModelFile as error:
             age = max(wall - signature.mtime_ns / 1e9, monotonic - entry.since)
             is_settled = age > SETTLE_S
-            entry.problem = error.message if is_settled else None  # 3, 4
+            is_told = self._is_ours(path) or error.cause is Cause.UNREADABLE_FILE  # 5
+            entry.problem = error.message if is_settled and is_told else None  # 3, 4
             entry.is_read = is_settled and error.cause is not Cause.UNREADABLE_FILE
             return entry
         entry.problem = None
         entry.is_read = True
         if found is not None:  # 2
-            entry.found = Found(path, found.name, found.capabilities, found.context_length, found.memory, *signature)
+            stem = self._stems.get(path, "")
+            name = stem or found.name
+            entry.found = Found(path, name, found.capabilities, found.context_length, found.memory, *signature, stem)
         return entry
+
+    def _is_ours(self, path: str) -> bool:
+        return path.lower().endswith(SUFFIX) or any(Path(path).is_relative_to(root) for root in self._roots)
 
     def _candidates(self, problems: list[Problem], wall: float) -> Iterator[tuple[str, _Signature]]:
         """Yield each model file's path once, with the size and time of all its parts."""
@@ -178,7 +210,7 @@ class FileScanner:
                 problems.append(Problem(str(root), "there is no such folder; create it, or correct models_dirs"))
                 continue
             folders: list[tuple[str, _Signature]] = []
-            yield from _grouped(_walk(root, self._roots, seen, problems, folders), problems, wall)
+            yield from _grouped(_walk(root, self._allowed, seen, problems, folders), problems, wall)
             yield from _current(folders, problems)
         for file in self._files:
             try:
@@ -186,9 +218,39 @@ class FileScanner:
             except OSError as error:
                 problems.append(Problem(str(file), f"it cannot be opened: {error.strerror or error}"))
                 continue
-            if (facts.st_dev, facts.st_ino) not in seen:
-                seen.add((facts.st_dev, facts.st_ino))
+            if _first(facts, seen):
                 yield str(file), _Signature(facts.st_size, facts.st_mtime_ns)
+        for shelf, ollama in self._shelves:
+            yield from self._on_shelf(shelf, ollama, seen, problems, wall)
+
+    def _on_shelf(
+        self, shelf: Shelf, ollama: OllamaFolder, seen: set[tuple[int, int]], problems: list[Problem], wall: float
+    ) -> Iterator[tuple[str, _Signature]]:
+        """Yield another program's models, and note what it calls them."""
+        if shelf.rule is Rule.OLLAMA:
+            yield from self._blobs(ollama, seen, problems)
+            return
+        folders: list[tuple[str, _Signature]] = []
+        files = _walk(shelf.path, self._allowed, seen, problems, folders, shelf.rule)
+        for path, signature in _grouped(_newest(files), problems, wall):
+            if stem := stem_of(shelf.rule, path):
+                self._stems[path] = stem
+            yield path, signature
+        yield from _current(folders, problems)
+
+    def _blobs(
+        self, ollama: OllamaFolder, seen: set[tuple[int, int]], problems: list[Problem]
+    ) -> Iterator[tuple[str, _Signature]]:
+        """Yield Ollama's blobs that are there: a pull under way has a manifest only when it is done."""
+        real_roots = _real(self._allowed)
+        for path, name in ollama.models(problems).items():
+            with suppress(OSError):
+                facts = os.stat(path)  # noqa: PTH116  # paths are text here
+                is_ours = stat.S_ISREG(facts.st_mode) and _is_inside(path, real_roots)
+                if is_ours and not bad_address(path) and _first(facts, seen):
+                    self._stems[path] = name if not bad_address(name) else ""
+                    self._ollama[path] = name
+                    yield path, _Signature(facts.st_size, facts.st_mtime_ns)
 
 
 def is_model_name(name: str) -> bool:
@@ -205,12 +267,13 @@ def _walk(
     seen: set[tuple[int, int]],
     problems: list[Problem],
     folders: list[tuple[str, _Signature]],
+    rule: Rule = Rule.PLAIN,
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Yield model files below `root`, each real file and folder once; no link leads out of the roots.
 
     Folders that are models go to `folders`.
     """
-    real_roots = tuple(os.path.realpath(each) for each in roots)
+    real_roots = _real(roots)
     links: list[tuple[str, os.stat_result]] = []
     todo = [(str(root), 0)]
     while todo:
@@ -231,8 +294,9 @@ def _walk(
                 continue
             with suppress(OSError):  # gone between the listing and this look, or a link to nowhere
                 facts = entry.stat()
-                if stat.S_ISDIR(facts.st_mode) and depth < DEEPEST and _first(facts, seen):
-                    todo.append((entry.path, depth + 1))
+                if stat.S_ISDIR(facts.st_mode):
+                    if depth < DEEPEST and enters(rule, entry.name, depth) and _first(facts, seen):
+                        todo.append((entry.path, depth + 1))
                 elif stat.S_ISREG(facts.st_mode) and is_model_name(entry.name):
                     if is_link:
                         links.append((entry.path, facts))
@@ -268,11 +332,42 @@ def _current(folders: list[tuple[str, _Signature]], problems: list[Problem]) -> 
         else:
             yield path, signature
     for model, known in revisions.items():
-        main = ""
-        with suppress(OSError, UnicodeDecodeError):
-            main = (model / "refs" / "main").read_text(encoding="ascii").strip()
+        main = _main_of(model)
         named = [each for each in known if PurePath(each[0]).name == main]
         yield from named or [max(known, key=lambda each: each[1].mtime_ns)]
+
+
+def _newest(files: Iterable[tuple[str, os.stat_result]]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield files; of one in several revisions of Hugging Face's cache the current one, else the latest."""
+    revisions: dict[str, list[tuple[str, str, os.stat_result]]] = {}
+    for path, facts in files:
+        if (revision := revision_of(path)) is None:
+            yield path, facts
+        else:
+            revisions.setdefault(revision[1], []).append((revision[0], path, facts))
+    mains: dict[Path, str] = {}
+    for known in revisions.values():
+        main = ""
+        if len(known) > 1:
+            model = _model_folder(known[0][1])
+            main = mains[model] if model in mains else mains.setdefault(model, _main_of(model))
+        _, path, facts = max(known, key=lambda each: (each[0] == main, each[2].st_mtime_ns))
+        yield path, facts
+
+
+def _model_folder(path: str) -> Path:
+    """Return the folder of a model in Hugging Face's cache that a path lies in."""
+    return next(folder.parent for folder in Path(path).parents if folder.name == SNAPSHOTS)
+
+
+def _main_of(model: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError):
+        return (model / "refs" / "main").read_text(encoding="ascii").strip()
+    return ""
+
+
+def _real(roots: Iterable[Path]) -> tuple[str, ...]:
+    return tuple(os.path.realpath(each) for each in roots)
 
 
 def _first(facts: os.stat_result, seen: set[tuple[int, int]]) -> bool:

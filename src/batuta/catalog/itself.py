@@ -34,6 +34,21 @@ class Address:
         return _is_loopback(host) and (mine in _EVERYWHERE or _is_loopback(mine))  # 3
 
 
+def same_place(url: str, other: str) -> bool:
+    """Say whether two URLs lead to the same server, as far as their text tells; all names of loopback are one."""
+    return _place(url) == _place(other)
+
+
+def _place(url: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return url, None
+    host = _plain(parts.hostname or "")
+    return ("loopback" if _is_loopback(host) else host), port
+
+
 def _plain(host: str) -> str:
     return host.strip().rstrip(".").lower()
 

@@ -18,7 +18,7 @@ def find(name: str, specs: Mapping[str, ModelSpec]) -> ModelSpec | None:
     """Return the model of that name, None if there is none or more than one.
 
     1. Its id.
-    2. Its id in other letters, if only one fits.
+    2. Its id in other letters, or its alias, if only one fits.
     3. Its path, or its name at its provider, if only one fits.
     4. Its file's name, with or without `.gguf`, if only one fits.
     """
@@ -27,6 +27,7 @@ def find(name: str, specs: Mapping[str, ModelSpec]) -> ModelSpec | None:
     folded, everyone = name.casefold(), specs.values()
     return (
         _only(spec for spec in everyone if spec.id.casefold() == folded)  # 2
+        or _only(spec for spec in everyone if name in spec.aliases)
         or _only(spec for spec in everyone if spec.address == name)  # 3
         or _only(spec for spec in everyone if spec.provider_id == LOCAL.id and folded in _file_names(spec.address))  # 4
     )

@@ -12,9 +12,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider, Role
-from batuta.kinds import is_loaded
+from batuta.kinds import COMMAND, is_loaded, is_preset
 
 LOCAL = Provider("local", "local_worker", name="This machine", is_local=True)
+COMMANDS = Provider("commands", COMMAND, name="Your commands", is_local=True)
+OURS = frozenset({LOCAL.kind, COMMANDS.kind})
+"""Kinds of providers that nobody has to ask what they have."""
 LARGEST_CONTEXT = 2**31 - 1
 KEPT_LOADS = 5  # as many as the lifecycle takes its median over
 DEFAULT_CAPABILITIES = frozenset({Capability.CHAT, Capability.COMPLETION})
@@ -63,6 +66,7 @@ class Found:
         memory: what it will take when resident.
         size: bytes of the file; 0 for a remote model.
         mtime_ns: when the file was changed; 0 for a remote model.
+        stem: what its id is made of where the address says nothing to a person; not kept.
     """
 
     address: str
@@ -72,6 +76,7 @@ class Found:
     memory: MemoryNeed = MemoryNeed()
     size: int = 0
     mtime_ns: int = 0
+    stem: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, reported: Reported) -> Found:
@@ -114,6 +119,20 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
+class Preset:
+    """What the settings say of one model. A person's own keep-alive time goes before this one; a pin is either's."""
+
+    aliases: tuple[str, ...] = ()
+    slots: int = 0
+    pinned: bool = False
+    ttl_s: float | None = None
+    load_timeout_s: float | None = None
+
+
+NO_PRESET = Preset()
+
+
+@dataclass(frozen=True, slots=True)
 class Defaults:
     """The settings a spec is made with: context and slots of models we load, and the ledger they are booked in."""
 
@@ -133,15 +152,18 @@ class ModelRecord:
     learned: Learned = Learned()
     is_present: bool = True
 
-    def spec(self, provider: Provider, defaults: Defaults, roles: frozenset[Role]) -> ModelSpec:
+    def spec(
+        self, provider: Provider, defaults: Defaults, roles: frozenset[Role], preset: Preset = NO_PRESET
+    ) -> ModelSpec:
         """Make the spec others see. The context of a model that Batuta loads is what it can have, up to the setting.
 
         Batuta loads the models of providers whose kind says so and that run here: another machine's memory is not
         in our books.
         """
         is_loadable = is_loaded(provider.kind) and provider.is_local
+        is_sized = is_loadable and not is_preset(provider.kind)
         context = self.found.context_length
-        if is_loadable:
+        if is_sized:
             context = min(context or defaults.context_length, defaults.context_length)
         return ModelSpec(
             id=self.id,
@@ -150,17 +172,19 @@ class ModelRecord:
             name=self.choices.name or self.found.name or self.id,
             capabilities=self.found.capabilities,
             context_length=context,
-            slots=defaults.slots if is_loadable else 0,
+            slots=defaults.slots if is_sized else preset.slots,
             memory=self._memory(context) if is_loadable else self.found.memory,
             device=defaults.device,
             is_local=provider.is_local,
             is_loadable=is_loadable,
             is_present=self.is_present,
             roles=roles,
-            pinned=self.choices.pinned,
-            ttl_s=self.choices.ttl_s,
+            pinned=self.choices.pinned or preset.pinned,
+            ttl_s=preset.ttl_s if self.choices.ttl_s is None else self.choices.ttl_s,
             enabled=self.choices.enabled and provider.enabled,
             options=self.choices.options,
+            aliases=preset.aliases,
+            load_timeout_s=preset.load_timeout_s,
         )
 
     def _memory(self, context: int) -> MemoryNeed:

@@ -14,14 +14,16 @@ from types import MappingProxyType
 from typing import TypedDict, Unpack
 
 from batuta import __version__
-from batuta.catalog import itself, names
+from batuta.catalog import commands, itself, names
 from batuta.catalog.configured import configured_providers, named_files, taken, unmatched_wishes
 from batuta.catalog.defaults import Surroundings
 from batuta.catalog.discovery import Merge, merge, printable
 from batuta.catalog.entities import ModelSpec, Provider, Role
 from batuta.catalog.files import FileScanner, ReadFile, Roots
 from batuta.catalog.records import (
+    COMMANDS,
     LOCAL,
+    OURS,
     Defaults,
     Described,
     Found,
@@ -127,7 +129,7 @@ class Catalog:
         self._list_models = list_models
         self._describe = describe
         self._defaults = Defaults(settings.engine.context_length, settings.engine.slots, device)
-        self._roles = RoleKeeper({Role.BRAIN: settings.brain, Role.EXECUTOR: settings.executor})
+        self._roles = RoleKeeper(commands.wanted_roles(settings))
         self._bundled = {str(path): role for path, role in bundled.items()}
         self._standing = standing
         self._scanner = FileScanner(
@@ -136,6 +138,8 @@ class Catalog:
             files=(*named_files(self._roles.wanted.values()), *bundled),
             must_exist=bool(settings.models_dirs) and roots is None,
         )
+        self._commands = commands.found_commands(settings)
+        self._presets = commands.presets(settings)
         self._records: dict[str, ModelRecord] = {}
         self._specs: dict[str, ModelSpec] = {}
         self._providers = configured_providers(settings)
@@ -178,6 +182,7 @@ class Catalog:
             self._scanner.prime(record.found for record in contents.models if record.provider_id == LOCAL.id)
         self._is_configuration_saved = contents.meta.get(FOUND_BY) == __version__ and self._is_known(contents)
         self._publish()
+        self._apply(COMMANDS.id, merge(self._records, COMMANDS.id, self._commands))  # first: their ids are promised
         await self._look_at_files()
         self.is_started = True
         self._tasks.start(self._look_forever(), name="catalog discovery")
@@ -253,6 +258,7 @@ class Catalog:
             if state.is_online is False and state.provider.enabled
         ]
         reported = [problem for problems in self._report_problems.values() for problem in problems]
+        reported += commands.renamed(self._records.values())
         unsaved = [Problem("settings", self._save_problem)] if self._save_problem else []
         return (*self._store.problems, *unsaved, *self._unmatched, *self._file_problems, *reported, *offline)
 
@@ -264,7 +270,7 @@ class Catalog:
     def note_reached(self, provider_id: str, message: str = "") -> None:
         """Take in what a request has found out: the provider answers, or cannot be reached, and why."""
         state = self._providers.get(provider_id)
-        if state is not None and state.provider.kind != LOCAL.kind and (state.is_online is False) != bool(message):
+        if state is not None and state.provider.kind not in OURS and (state.is_online is False) != bool(message):
             self._set_online(provider_id, message)
 
     # A person's wishes --------------------------------------------------------------------------------------
@@ -274,12 +280,13 @@ class Catalog:
 
         Raises:
             ModelNotFound: no such id.
-            BadRequest: the settings give the role to another model.
+            BadRequest: the settings give the role to another model, or say otherwise of this one.
             NotSaved: the database cannot be written; nothing was changed.
         """
         async with self._saving:
             record = self._record(model_id)
             self._check_roles(model_id, choices.get("roles", frozenset()))
+            commands.check_choices(model_id, commands.preset_of(record, self._presets), choices)
             wanted = replace(record.choices, **choices)
             await self._save_configuration()
             await self._store.save_models([replace(record, choices=wanted)])
@@ -431,7 +438,7 @@ class Catalog:
         self._apply(LOCAL.id, merge(self._records, LOCAL.id, scan.found))
 
     async def _ask(self, provider: Provider) -> None:
-        if provider.kind == LOCAL.kind or not provider.enabled:
+        if provider.kind in OURS or not provider.enabled:
             return
         self._asked_at[provider.id] = self._clock.monotonic()
         if self._is_itself(provider):
@@ -527,7 +534,7 @@ class Catalog:
     def _spec(self, record: ModelRecord, roles: frozenset[Role]) -> ModelSpec:
         state = self._providers.get(record.provider_id)
         provider = state.provider if state else self._former[record.provider_id]
-        spec = record.spec(provider, self._defaults, roles)
+        spec = record.spec(provider, self._defaults, roles, commands.preset_of(record, self._presets))
         role = self._bundled.get(spec.address) if provider.kind == LOCAL.kind else None
         return replace(spec, bundled_as=role) if role else spec
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import batuta.catalog
 from batuta.downloads.names import parse
 from batuta.errors import BadSettings, BatutaError
-from batuta.settings import Size
+from batuta.setting_types import Size
 
 OURS = Path(batuta.catalog.__file__).parent / "known" / "starters.toml"
 FILE_NAME = "starters.toml"  # in the folder of the settings file

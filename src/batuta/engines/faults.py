@@ -85,6 +85,7 @@ class Seen(StrEnum):
     WRONG_MODEL = "wrong_model"
     BROKEN_FILE = "broken_file"
     CANNOT_UNLOAD = "cannot_unload"
+    ENGINE_DEAD = "engine_dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ FAULTS: dict[Seen, Fault] = {
         "words for a broken file", ModelFailed, "cannot read the model's file; fetch it anew", Cause.CORRUPT_FILE
     ),
     Seen.CANNOT_UNLOAD: Fault("a server of one model", ModelFailed, "cannot unload the model"),
+    Seen.ENGINE_DEAD: Fault("503 of vLLM's `/health`", UpstreamUnreachable, "answers, but cannot compute", _OFF),
 }
 
 STATUSES: dict[int, Seen] = {
@@ -200,6 +202,9 @@ WORDS: tuple[tuple[re.Pattern[str], Seen], ...] = (
     (re.compile(r"\bmodel name=.{1,300}? failed to load|failed to spawn server", re.IGNORECASE), Seen.LOAD_FAILED),
     (re.compile(r"\bmodel limit reached", re.IGNORECASE), Seen.OVERLOADED),
     (re.compile(r"^proxy error: ", re.IGNORECASE), Seen.MODEL_CRASHED),
+    # vLLM's: 404, and 500 or an error event once its engine is gone.
+    (re.compile(r"\bthe model `[^`]{1,300}` does not exist\.(\W|$)", re.IGNORECASE), Seen.NOT_INSTALLED),
+    (re.compile(r"\bEngineCore encountered an issue|\bEngineDeadError\b"), Seen.MODEL_CRASHED),
 )
 """What a backend's words mean whatever their status: llama.cpp answers 500 to an image that a model cannot see."""
 

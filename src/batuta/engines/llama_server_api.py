@@ -54,21 +54,25 @@ class LlamaServerApi:
             raise fault(Seen.SILENT, where=self._where) from None
 
     async def _look(self, end: float) -> Look:
-        """Look, asking who it is unless it was a router the last time: those change nothing of themselves.
+        """Look, asking who it is unless it was a router the last time; if it does not look like one now, ask after all.
 
         A server that is still loading may not even list its model: then there is nothing to tell but that.
         """
-        props, self._router = self._router or await self.props(end=end), None
+        known, self._router = self._router, None
+        props = known or await self.props(end=end)
         try:
             body = await self._get("/models", end)
         except ModelLoading:
-            if props is not LOADING_PROPS:
-                raise
-            return Look(props)
+            if known is not None:
+                return await self._look(end)
+            return Look(LOADING_PROPS)
         rows = read_rows(body, props)
+        if rows is None and known is not None:
+            return await self._look(end)
         if rows is None:
             raise self._stranger(body)
-        self._router = props if (look := Look(props, {row.id: row for row in rows})).is_router else None
+        look = Look(props, {row.id: row for row in rows})
+        self._router = props if look.is_router else None
         return look
 
     async def props(self, *, end: float) -> Props:

@@ -18,6 +18,7 @@ from batuta.engines.local_loads import poll_until
 from batuta.engines.openai_compat import named
 from batuta.errors import BatutaError, Cause, UpstreamOverloaded, UpstreamRejected, UpstreamUnreachable
 
+LATE_S: Final = 5.0  # so long after an unload the device may still be giving its memory back
 STOP_IT: Final = "it holds the one model it was started with; to get its memory back, stop it where it was started"
 
 
@@ -95,6 +96,7 @@ class Memory:
         self._poll_s = poll_s
         self._tellers: dict[str, ProgressListener] = {}  # by address
         self._leaving: set[str] = set()  # what was told to go and make place
+        self._unloaded_at = float("-inf")
         self._stirred = asyncio.Event()
 
     def heard(self, event: Event) -> None:
@@ -135,7 +137,10 @@ class Memory:
         return LoadReport(self._sight.held(row).memory_bytes, loop.time() - started, was_resident)
 
     async def _bring_in(self, spec: ModelSpec) -> tuple[Row, bool]:
-        """Go on until the model is there; return it, and whether it was there from the start."""
+        """Go on until the model is there; return it, and whether it was there from the start.
+
+        A load that fails just after an unload is begun again: the memory may come back late.
+        """
         was_resident, was_started = True, False
         deadline = asyncio.get_running_loop().time() + self._load_timeout_s + 1  # the load's own limit ends it
         while True:
@@ -144,6 +149,8 @@ class Memory:
             self._follow(look)
             row = look.find(spec.address)
             step = next_step(look, row, was_started=was_started)
+            if step is Step.FAILED and self._is_early():
+                step, was_started = Step.START, False
             if step in ENDS:
                 raise self._failure(step, row, spec)
             if row is not None:
@@ -152,6 +159,10 @@ class Memory:
                 was_started = await self._do(step, look, row, spec, deadline=deadline) or was_started
             was_resident = False
             await self._pause()
+
+    def _is_early(self) -> bool:
+        """Say whether a load may have failed for memory that is only just coming back: its exit code does not tell."""
+        return asyncio.get_running_loop().time() - self._unloaded_at < LATE_S
 
     async def _do(self, step: Step, look: Look, row: Row, spec: ModelSpec, *, deadline: float) -> bool:
         """Do a step; return whether the model's process has been started."""
@@ -170,6 +181,8 @@ class Memory:
         Left to itself it would send away the one used longest ago, even in the middle of an answer.
         """
         held = {one.id for one in look.rows.values() if one.state in RUNNING}
+        if self._leaving - held:
+            self._unloaded_at = asyncio.get_running_loop().time()
         self._leaving &= held
         if not look.props.most or len(held) < look.props.most:
             return True
@@ -220,6 +233,7 @@ class Memory:
             if error.cause is Cause.ENGINE_OFFLINE:  # no model outlives its server
                 return
             raise
+        self._unloaded_at = asyncio.get_running_loop().time()
         if not is_out:
             said = f"{spec.address} was to leave memory within {self._unload_timeout_s:g} s"
             raise self._fault(Seen.SILENT, said, spec)

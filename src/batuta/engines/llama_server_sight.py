@@ -92,10 +92,10 @@ class Sight:
             raise
         if not look.rows and not look.is_router and not self.last.is_router:
             look = replace(look, rows={row.id: replace(row, state=State.LOADING) for row in self.last.rows.values()})
-        self.last, self._looked_at = look, asyncio.get_running_loop().time()
+        before, self.last, self._looked_at = self.last, look, asyncio.get_running_loop().time()
         for address in list(self._mine):
-            row = self.find(address)
-            if row is None or row.state not in RUNNING:
+            was, row = before.find(address), self.find(address)
+            if row is None or row.state not in RUNNING or _is_anew(was, row):
                 self._lose([address], self._why_gone(row.exit_code if row else 0))
         return look
 
@@ -116,9 +116,12 @@ class Sight:
         """
         if self._looked_at == float("-inf") or (not self.last.is_router and self._is_stale()):
             async with self._turn:  # one look for all who wait for it
-                if self._is_stale():
-                    with suppress(UpstreamTimeout):  # it is busy: the answer's name will tell
+                try:
+                    if self._is_stale():
                         await self.look(is_brief=True)
+                except UpstreamTimeout:  # it is busy: the answer's name will tell
+                    if self.last is NOTHING:
+                        raise
         if not self.last.is_router:
             row = self.find(spec.address)
             if row is None:
@@ -231,6 +234,11 @@ class Sight:
             if address not in self._loads and (spec := self._mine.pop(address, None)) is not None:
                 for listener in self._on_gone:
                     listener(spec.id, reason)
+
+
+def _is_anew(was: Row | None, row: Row) -> bool:
+    """Say whether a model that was there is on its way in again: whoever runs it has started it anew."""
+    return was is not None and was.state is State.LOADED and row.state is State.LOADING
 
 
 def _sizes(paths: Iterable[str]) -> dict[str, int]:

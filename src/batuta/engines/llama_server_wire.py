@@ -191,11 +191,13 @@ def _abilities(props: Mapping[str, Any]) -> frozenset[Capability]:
 
 
 def read_rows(body: Any, props: Props) -> list[Row] | None:
-    """Return the models of `/models`; None when that is not what it is."""
+    """Return the models of `/models`; None when that is not what it is: a router's have a status."""
     rows = body.get("data") if isinstance(body, dict) else None
     if not isinstance(rows, list):
         return None
     good = [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"]]
+    if props.mode is Mode.ROUTER and good and not any(isinstance(row.get("status"), dict) for row in good):
+        return None
     return [_router_row(row) if props.mode is Mode.ROUTER else _single_row(row, props) for row in good]
 
 

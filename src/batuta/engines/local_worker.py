@@ -7,7 +7,7 @@ so the loader is never in the way of a token. Knows nothing of files, processes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class Place:
     """Where a ready model listens."""
 
     base_url: str
-    key: Secret
+    key: Secret | None
 
 
 class LocalWorker:
@@ -54,6 +54,7 @@ class LocalWorker:
 
     kind = "local_worker"
     dialect = "openai"
+    keeps = "file"  # which of the loader's records are this engine's
 
     def __init__(
         self,
@@ -145,7 +146,7 @@ class LocalWorker:
                 is_loading=record["state"] == "loading",
             )
             for record in state["models"]
-            if record["state"] in {"loading", "ready"}
+            if self._is_here(record)
         )
 
     def watch(self, on_gone: GoneListener) -> None:
@@ -198,6 +199,7 @@ class LocalWorker:
                 is_resident=record["state"] == "ready",
             )
             for record in state["models"]
+            if self._is_mine(record)
         )
 
     async def probe(self, spec: ModelSpec) -> EngineStatus:
@@ -228,7 +230,7 @@ class LocalWorker:
                 listener(progress)
         elif kind == "state":
             self._note(event["model"])
-        elif kind == "gone":
+        elif kind == "gone" and self._is_mine(event):
             self._forget(str(event["model"]), str(event["reason"]))
         elif kind == "connected":
             for record in event["state"]["models"]:
@@ -240,7 +242,15 @@ class LocalWorker:
             for model in list(self._places):
                 self._forget(model, f"{LOST}{event['reason']}")
 
+    def _is_mine(self, record: Mapping[str, Any]) -> bool:
+        return bool(record.get("kind", "file") == self.keeps)
+
+    def _is_here(self, record: Mapping[str, Any]) -> bool:
+        return self._is_mine(record) and record["state"] in {"loading", "ready"}
+
     def _note(self, record: dict[str, Any]) -> None:
+        if not self._is_mine(record):
+            return
         model = str(record["id"])
         self._loading.discard(model)
         if record["state"] == "ready":

@@ -6,6 +6,9 @@ keys, models or dialects; every failure leaves through the fault table.
 How a connection goes round: `LoopbackClient.send` takes one that is idle, or opens one; `Connection` writes the request
 and parses the answer into a `LoopbackReply`; at the end of the answer the connection is idle again, whether or not
 the reply has been read.
+
+A request is written twice in one case only: a GET or HEAD whose kept connection was hung up without a byte of an answer.
+Anything else may have been taken by the server before it hung up, and what it does must not be done twice.
 """
 
 from __future__ import annotations
@@ -42,8 +45,9 @@ class Origin:
         while True:
             while self._idle:
                 connection = self._idle.pop()
-                if connection.is_open:
+                if connection.is_usable:
                     return connection
+                connection.abort()
             if len(self._open) + self._opening < self.limits.connections:
                 return await self.connect(deadline, name)
             await self._turn(deadline, name)
@@ -132,6 +136,11 @@ class Origin:
             connection.abort()
 
 
+def may_repeat(head: bytes) -> bool:
+    """Whether a request may be sent again though the first may have arrived: it changes nothing."""
+    return head.startswith((b"GET ", b"HEAD "))
+
+
 class LoopbackClient:
     """Sends requests to servers on this machine."""
 
@@ -161,7 +170,7 @@ class LoopbackClient:
         connection = await place.take(deadline, name)
         reply = connection.start(head, body, deadline=deadline, idle_s=idle_s, name=name)
         error = await reply.head()
-        if error is not None and connection.was_stale:
+        if error is not None and connection.was_hung_up and may_repeat(head):
             connection = await place.connect(deadline, name)
             reply = connection.start(head, body, deadline=deadline, idle_s=idle_s, name=name)
             error = await reply.head()

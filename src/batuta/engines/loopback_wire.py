@@ -1,11 +1,21 @@
 """One connection in the clear and the answer on it: HTTP/1.1 parsed into a reply. Knows nothing of pools.
 
 A reply can be read before, while or after it arrives. One that is let go before its end takes its connection with it.
+
+A connection that was kept may have been closed by the other side meanwhile. Two facts tell what that means:
+
+1. Before a request is written: an idle connection that has something to read has been closed, or says what nobody asked
+   for. It is not written to (`is_usable`).
+2. After it is written: the other side ended a used connection without a byte of an answer (`was_hung_up`). It may have
+   closed just before, or have taken the request and died. Nobody can tell, so only what may be done twice is sent again.
+
+Our own deadline is neither: it is a timeout.
 """
 
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, Self, cast
@@ -31,7 +41,6 @@ class Limits:
 
 
 LIMITS: Final = Limits()
-STALE_S = 1.0  # a kept-alive connection that was already dead says so at once
 _NO_BODY = {204, 304}
 _ENDED_EARLY = {Seen.HUNG_UP, Seen.CUT_STREAM}  # what it is called depends on how the answer is read
 
@@ -244,6 +253,8 @@ class Connection(asyncio.Protocol):
         "_timer",
         "_transport",
         "_unparsed",
+        "_was_cut",
+        "_watch",
         "idle_since",
         "loop",
         "uses",
@@ -268,18 +279,24 @@ class Connection(asyncio.Protocol):
         self._is_streaming = False
         self._keeps_alive = False
         self._unparsed = 0  # bytes of a head that is not whole yet
+        self._was_cut = False  # the other side ended it while an answer was due
+        self._watch = select.poll()
         self._idle_limit = self._last_byte = self._started = 0.0
 
     @property
-    def was_stale(self) -> bool:
-        """Whether it was closed by the other side while it was idle: lost at once, without a byte."""
-        is_quick = self.loop.time() - self._started < STALE_S
-        return self.uses > 1 and not self._has_answered and is_quick and self._transport is None
+    def was_hung_up(self) -> bool:
+        """Whether the other side ended it, after earlier use, without a byte of the present answer."""
+        return self.uses > 1 and self._was_cut and not self._has_answered
 
     @property
     def is_open(self) -> bool:
-        """Whether it can take a request."""
+        """Whether neither side is known to have closed it."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can take a request: open, and the other side has said nothing, not even goodbye. A system call."""
+        return self.is_open and not self._watch.poll(0)
 
     def start(self, request: bytes, body: bytes, *, deadline: float, idle_s: float, name: str = "") -> LoopbackReply:
         """Write a request and return its reply, which has nothing yet."""
@@ -319,6 +336,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._owner.opened(self)
         self._transport = cast("asyncio.Transport", transport)  # asyncio and uvloop set TCP_NODELAY themselves
+        self._watch.register(transport.get_extra_info("socket"), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         reply = self._reply
@@ -355,6 +373,7 @@ class Connection(asyncio.Protocol):
         self._owner.dropped(self)
         if reply is None:
             return
+        self._was_cut = True
         if self._status and not self._framed and exc is None:
             reply.complete()  # the end of the connection is the end of the body
         else:

@@ -7,7 +7,7 @@ OpenAICompatEngine is the engine of one provider. Neither knows of residency, qu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -245,16 +245,15 @@ class _Deltas:
         self._is_empty = True
         self.is_done = False
 
-    def feed(self, chunk: bytes) -> list[Delta]:
-        """Return the deltas that the bytes complete. Raises the error that an event carries."""
+    def feed(self, chunk: bytes) -> Iterator[Delta]:
+        """Yield the deltas that the bytes complete. Raises the error that an event carries, after what came before."""
         return self._decode(self._parser.feed(chunk))
 
-    def close(self) -> list[Delta]:
-        """Return what was left. Raises UpstreamFailed for an empty stream, StreamBroken for one without an end."""
-        deltas = self._decode(self._parser.close())
+    def close(self) -> Iterator[Delta]:
+        """Yield what was left. Raises UpstreamFailed for an empty stream, StreamBroken for one without an end."""
+        yield from self._decode(self._parser.close())
         if not self.is_done and not self._has_finish:
             raise fault(Seen.EMPTY if self._is_empty else Seen.NO_END, where=self._where, model=self._model)
-        return deltas
 
     def whole(self, body: bytes) -> Delta:
         """Return a whole answer as one delta."""
@@ -265,8 +264,7 @@ class _Deltas:
             raise fault(Seen.NO_ANSWER, where=self._where, model=self._model)
         return delta
 
-    def _decode(self, events: list[Event]) -> list[Delta]:
-        deltas: list[Delta] = []
+    def _decode(self, events: list[Event]) -> Iterator[Delta]:
         for event in events:
             said = openai.decode_event(event.data)
             if self.is_done or said is None:
@@ -276,12 +274,12 @@ class _Deltas:
             elif isinstance(said, InBandError):
                 raise self._error(said)
             elif self._has_finish:
-                deltas += [Delta(usage=said.usage)] if said.usage else []  # after the finish only usage counts
+                if said.usage:  # after the finish only usage counts
+                    yield Delta(usage=said.usage)
             else:
                 self._is_empty = False
                 self._has_finish = said.finish is not None
-                deltas.append(said)
-        return deltas
+                yield said
 
     def _error(self, error: InBandError) -> BatutaError:
         return faults.from_answer(error, where=self._where, model=self._model, hide=self._hide)

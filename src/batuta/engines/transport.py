@@ -2,6 +2,9 @@
 
 Plaintext to this machine goes through engines/loopback.py; everything else through one aiohttp session with one TLS
 context. Both give the same reply and the same errors. Redirects are never followed: they would take a key elsewhere.
+
+A POST that may have reached the backend is never sent a second time. Kept connections that the backend has closed are
+found out before anything is written; where it closes in that very moment, the caller is told that it hung up.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ import contextlib
 import ipaddress
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -22,7 +25,7 @@ import orjson
 from batuta.engines.decoding import Pieces, Reply, decoded
 from batuta.engines.faults import Seen, classify, fault, from_exception
 from batuta.engines.loopback import LoopbackClient
-from batuta.engines.loopback_wire import LIMITS, STALE_S, Limits
+from batuta.engines.loopback_wire import LIMITS, Limits
 from batuta.errors import BadRequest, BatutaError, ProviderError
 from batuta.vault.secret import Secret
 
@@ -67,10 +70,14 @@ class Transport:
     Args:
         limits: what a backend may take and send.
         is_direct: use the loopback client where it can serve; False sends everything through aiohttp.
+        prepare: called once in a thread, before the first call that leaves this machine; gives its TLS context.
     """
 
-    def __init__(self, limits: Limits = LIMITS, *, is_direct: bool = True) -> None:
+    def __init__(
+        self, limits: Limits = LIMITS, *, is_direct: bool = True, prepare: Callable[[], ssl.SSLContext] | None = None
+    ) -> None:
         self.limits = limits
+        self._prepare = prepare or _prepare
         self._loopback = LoopbackClient(limits)
         self._is_direct = is_direct
         self._remote: _Remote | None = None
@@ -100,7 +107,9 @@ class Transport:
                 name=request.name,
             )
         else:
-            remote = self._remote or await self._open_remote()
+            remote = self._remote
+            if remote is None:
+                remote, request = await self._open_remote(request)
             reply = await remote.send(request)
         if reply.encoding and reply.encoding != "identity":
             return await decoded(reply, where=request.name or authority, limits=self.limits)
@@ -144,13 +153,18 @@ class Transport:
             place = self._places[key] = loopback_place(key)
             return place
 
-    async def _open_remote(self) -> _Remote:
+    async def _open_remote(self, request: UpstreamRequest) -> tuple[_Remote, UpstreamRequest]:
+        """Open the way to other machines; return it, and the request with the time that took added to its deadline."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         async with self._opening:
             if self._remote is None:
-                # Importing the client and reading the certificates take a quarter of a second: not on the loop.
-                context = await asyncio.to_thread(_prepare)
+                # Importing the client and reading the certificates take a quarter of a second, on a busy machine
+                # seconds: not on the loop, and not out of the time that the backend has to answer.
+                context = await asyncio.to_thread(self._prepare)
                 self._remote = _Remote(context, self.limits)
-            return self._remote
+            remote = self._remote
+        return remote, replace(request, deadline=request.deadline + loop.time() - started)
 
 
 def loopback_place(url: str) -> tuple[str, int] | None:
@@ -221,8 +235,6 @@ class _Remote:
         import aiohttp
 
         self._limits = limits
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_reuseconn.append(_mark_reused)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=0, limit_per_host=limits.connections),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_s),
@@ -230,16 +242,12 @@ class _Remote:
             headers={"accept-encoding": "identity", "user-agent": "batuta"},
             auto_decompress=False,
             trust_env=False,
-            trace_configs=[trace],
         )
 
     async def send(self, request: UpstreamRequest) -> _RemoteReply:
         headers = _headers(request)
         where = request.name or urlsplit(request.url).netloc
-        loop = asyncio.get_running_loop()
-        for is_last in (False, True):
-            context = {"reused": False}
-            started = loop.time()
+        for is_last in (False, True):  # what may be done twice, aiohttp itself sends again
             try:
                 async with asyncio.timeout_at(request.deadline):
                     response = await self._session.request(
@@ -248,14 +256,11 @@ class _Remote:
                         headers=headers,
                         data=request.body,
                         allow_redirects=False,
-                        trace_request_ctx=context,
                     )
             except (OSError, _client_error(), ValueError) as error:
-                seen = _seen(error)
-                was_stale = seen is Seen.HUNG_UP and context["reused"] and loop.time() - started < STALE_S
-                if was_stale and not is_last:
+                if not is_last and was_not_written(error):
                     continue
-                raise self._fault(seen, error, where) from None
+                raise self._fault(_seen(error), error, where) from None
             return _RemoteReply(response, where, request.idle_s, self._limits)
         raise AssertionError("unreachable: the second round returns or raises")
 
@@ -269,8 +274,11 @@ class _Remote:
         await self._session.close()
 
 
-async def _mark_reused(_session: Any, context: Any, _params: Any) -> None:
-    context.trace_request_ctx["reused"] = True
+def was_not_written(error: BaseException) -> bool:
+    """Whether an exception of aiohttp's says that the connection was closed before the request was written to it."""
+    import aiohttp
+
+    return isinstance(error.__cause__ or error, aiohttp.ClientConnectionResetError)
 
 
 def _client_error() -> type[Exception]:

@@ -31,6 +31,12 @@ def is_overstaying(residency: Residency, now: float) -> bool:
     return residency.state is S.READY and is_out_of_use and residency.unload_again_at <= now
 
 
+def load_ends(residency: Residency, load_timeout_s: float) -> float:
+    """Return when a load under way has taken too long, in monotonic seconds."""
+    own = residency.spec.load_timeout_s
+    return residency.since + (load_timeout_s if own is None else own)
+
+
 def next_alarm(
     residencies: Iterable[Residency], waiting: WaitingRoom, now: float, *, load_timeout_s: float
 ) -> float | None:
@@ -40,7 +46,7 @@ def next_alarm(
         if residency.state is S.FAILED:
             times.append(residency.retry_at)
         elif residency.state is S.LOADING and not residency.is_aborting:
-            times.append(residency.since + load_timeout_s)
+            times.append(load_ends(residency, load_timeout_s))
         elif residency.state is S.READY:
             times.append(ttl_ends(residency))
             if residency.unload_again_at > now:

@@ -13,7 +13,7 @@ from typing import Any
 
 from batuta.errors import BatutaError, Cause, ModelFailed
 from batuta.lifecycle import events as ev
-from batuta.lifecycle.alarms import is_overstaying, is_past_ttl, next_alarm
+from batuta.lifecycle.alarms import is_overstaying, is_past_ttl, load_ends, next_alarm
 from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
 from batuta.lifecycle.eviction import EvictionPolicy, LeastRecentlyUsed
 from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, GIVE_UP_AFTER, RESTS, STEADY_S
@@ -38,7 +38,7 @@ class Lifecycle:
         ledgers: device id -> its ledger; a model is booked on `spec.device`.
         eviction: who makes room.
         queue: when a waiter may push a busy model out.
-        load_timeout_s: a load that takes longer is aborted.
+        load_timeout_s: a load that takes longer is aborted, unless its model has a word of its own on that.
     """
 
     def __init__(
@@ -426,8 +426,8 @@ class Lifecycle:
             if residency.state is S.FAILED and residency.retry_at is not None and residency.retry_at <= now:
                 residency.on_probation = True
                 self._move(residency, T.COOLED, now, "one probe is let through")
-            elif residency.state is S.LOADING and now - residency.since >= self._load_timeout_s:
-                self._abort(residency, now, f"it took longer than {self._load_timeout_s:.0f} s")
+            elif residency.state is S.LOADING and now >= (ends := load_ends(residency, self._load_timeout_s)):
+                self._abort(residency, now, f"it took longer than {ends - residency.since:.0f} s")
         self._is_unsettled = True
 
     # Settling: after every event that may let something else happen -----------------------------------------

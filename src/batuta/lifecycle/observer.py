@@ -46,7 +46,7 @@ class Place:
         failed_looks: looks in a row that were not answered.
         is_noticed: it has said that something changed since the last look began.
         can_sleep: the engine has a warm tier.
-        hears: the engine tells of changes by itself.
+        hears: the engine tells of changes by itself; one that says `is_hearing` does only while that is so.
         is_resting: it is waited with because nobody looks and nothing is under way.
         seen: what it held at the last look.
         strangers: addresses it holds that no model of ours has.
@@ -236,7 +236,7 @@ class Observer:
         return place.looked_at + interval(
             is_watched=is_watched,
             is_busy=is_busy,
-            hears=place.hears,
+            hears=place.hears and getattr(place.engine, "is_hearing", True),
             is_away=place.failed_looks > 0,
             quiet_looks=place.quiet_looks,
         )

@@ -17,13 +17,11 @@ from typing import Any
 from batuta.errors import BatutaError, Cause, ModelFailed
 from batuta.loader import faults, memory
 from batuta.loader.forms import ENGINES
-from batuta.loader.paths import log_name
+from batuta.loader.model_log import ModelLog, oom_kills
 
-LARGEST_LOG = 1 << 20
 STOP_S = 3.0  # llama.cpp ends at once on SIGTERM; a process stopped by a debugger does not
 WATCH_S = 0.05  # between two looks at the progress of a load
 ALL_READ = 0.995  # the last block is counted after it has been read
-LAST_WORDS = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ Progress = Callable[[str, float | None], None]
 class Child:
     """A running process. Made by `Child.start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, plan: Plan, *, key: str, log: Path, log_start: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, plan: Plan, *, key: str, log: ModelLog) -> None:
         if process.stdout is None or process.stdin is None:
             raise RuntimeError("a model's process is started with pipes")
         self._process = process
@@ -77,18 +75,16 @@ class Child:
         self.key = key
         self.port = 0
         self._log = log
-        self._log_start = log_start
         self._said: bytes | None = None
         self._refused: str | None = None
-        self._oom_kills = _oom_kills()
+        self._oom_kills = oom_kills()
 
     @classmethod
     async def start(cls, plan: Plan, *, log_dir: Path, environ: Mapping[str, str]) -> Child:
         """Start the process and hand it its parameters. Raises ModelFailed when it cannot be started."""
-        log = _log_file(log_dir, plan.id)
         engine = ENGINES[plan.form]
         key = secrets.token_urlsafe(32)
-        errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log, errors = ModelLog.open(log_dir, plan.id)
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -107,15 +103,14 @@ class Child:
                 cause=Cause.CRASH,
             ) from None
         finally:
-            log_start = os.fstat(errors).st_size
             os.close(errors)
-        child = cls(process, plan, key=key, log=log, log_start=log_start)
+        child = cls(process, plan, key=key, log=log)
         params = {
             "parent": os.getpid(),
             "model": plan.path,
             "alias": plan.id,
             "key": key,
-            "log": str(log),
+            "log": str(log.path),
             **{k: v for k, v in asdict(plan).items() if k not in {"id", "path", "size", "form"}},
         }
         child._write(json.dumps(params))
@@ -197,12 +192,11 @@ class Child:
 
     def last_words(self) -> list[str]:
         """Return the last lines it wrote to its log since it was started."""
-        with suppress(OSError), self._log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            begin = self._log_start if size >= self._log_start else 0  # a new file was begun since
-            file.seek(max(begin, size - LAST_WORDS))
-            return file.read().decode("utf-8", "replace").splitlines()
-        return []
+        return self._log.last_words()
+
+    def memory_bytes(self) -> int:
+        """Return what it holds; 0 when it is gone."""
+        return memory.resident_bytes(self.pid)
 
     async def _has_spoken(self, patience: float) -> bool:
         """Whether the process says something, or ends, within `patience` seconds."""
@@ -232,28 +226,9 @@ class Child:
         lines = self.last_words()
         if self._refused:
             lines.append(self._refused)
-        killed = code == -signal.SIGKILL and _oom_kills() > self._oom_kills
+        killed = code == -signal.SIGKILL and oom_kills() > self._oom_kills
         return faults.classify(self._plan.id, lines, exit_code=code, was_oom_killed=killed)
 
     def _write(self, line: str) -> None:
         if not self._stdin.is_closing():
             self._stdin.write(line.encode() + b"\n")
-
-
-def _log_file(log_dir: Path, model: str) -> Path:
-    """Return the model's log, begun anew when the last one has grown large."""
-    log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log = log_dir / log_name(model)
-    with suppress(FileNotFoundError):
-        if log.stat().st_size > LARGEST_LOG:
-            log.replace(log.with_suffix(".log.1"))
-    return log
-
-
-def _oom_kills() -> int:
-    """Return how many processes the kernel has ended for memory since it started; 0 where it does not tell."""
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0

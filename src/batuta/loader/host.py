@@ -18,6 +18,7 @@ from typing import Any
 from batuta.errors import BadModelFile, BadRequest, BatutaError, Cause, ModelFailed, NoFit
 from batuta.loader import forms, memory
 from batuta.loader.child import Child, Plan
+from batuta.loader.command import CommandChild, CommandPlan
 from batuta.loader.forms import ENGINES, Info
 from batuta.loader.paths import resolve
 from batuta.loader.safetensors import SafetensorsInfo
@@ -40,7 +41,10 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What a client asks for. Zeros mean the engine's default; see `child.Plan` for the rest."""
+    """What a client asks for. Zeros mean the engine's default; see `child.Plan` for the rest.
+
+    With a command, `path` is its program, shown and no more: the server knows where its model is.
+    """
 
     model: str
     path: str
@@ -53,12 +57,13 @@ class LoadRequest:
     device: str = "auto"
     dtype: str = "auto"
     batching: str = "auto"
+    command: CommandPlan | None = None
     timeout_s: float = 180.0
 
 
 @dataclass
 class Record:
-    """A model in the table. state: loading | ready | unloading | failed."""
+    """A model in the table. state: loading | ready | unloading | failed; kind: file | command."""
 
     id: str
     path: str
@@ -78,14 +83,16 @@ class Record:
     seconds: float = 0.0
     error: str | None = None
     cause: str | None = None
-    child: Child | None = None
+    kind: str = "file"
+    fingerprint: str = ""
+    child: Child | CommandChild | None = None
     life: asyncio.Task[None] | None = None
     is_wanted: bool = True
     throttle: Throttle = field(default_factory=lambda: Throttle(PROGRESS_EVERY_S))
 
     _SHOWN = (
         "id", "path", "state", "stage", "progress", "port", "key", "pid", "loads", "context", "slots", "need_bytes",
-        "memory_bytes", "seconds", "error", "cause",
+        "memory_bytes", "seconds", "error", "cause", "kind", "fingerprint",
     )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -134,7 +141,7 @@ class Host:
         """Look again at what each ready model holds: it grows with the conversations it has seen."""
         for record in self._records.values():
             if record.state == "ready":
-                record.memory_bytes = memory.resident_bytes(record.pid) or record.memory_bytes
+                record.memory_bytes = self._child_of(record).memory_bytes() or record.memory_bytes
 
     async def inspect(self, path: str) -> Info:
         """Check a file or a folder without loading it. Raises BadModelFile."""
@@ -173,7 +180,8 @@ class Host:
             record = self._begin(request)
             was_resident = False
         else:
-            if record.path != request.path:
+            wanted = request.command.fingerprint if request.command else ""
+            if (record.path, record.fingerprint) != (request.path, wanted):
                 raise BadRequest(
                     f"{request.model} is in memory from {record.path}: unload it before loading {request.path}",
                     model=request.model,
@@ -194,15 +202,20 @@ class Host:
         record.is_wanted = False
         record.state = "unloading"
         self._tell(record)
-        if record.child is not None:
-            await record.child.stop()
+        left = await record.child.stop() if record.child is not None else None
         if record.life is not None:
             await asyncio.wait([record.life])
+        if left is not None:
+            raise ModelFailed(left, model=model, cause=Cause.UNKNOWN)
 
     async def aclose(self) -> None:
         """Unload everything."""
-        await asyncio.gather(*(self.unload(model) for model in list(self._records)))
+        await asyncio.gather(*(self._unload_at_the_end(model) for model in list(self._records)))
         await self._tasks.aclose()
+
+    async def _unload_at_the_end(self, model: str) -> None:
+        with suppress(BatutaError):  # what does not go now would not go later either
+            await self.unload(model)
 
     # --- the life of one model -----------------------------------------------------------------------------------
 
@@ -210,6 +223,8 @@ class Host:
         loop = asyncio.get_running_loop()
         self._records.pop(request.model, None)  # asked for last: at the end of the table
         record = Record(request.model, request.path, loop.create_future(), loop.time())
+        if request.command is not None:
+            record.kind, record.fingerprint = "command", request.command.fingerprint
         self._records[request.model] = record
         self._forget_old_failures()
         self._tell(record)
@@ -229,10 +244,38 @@ class Host:
         reason = await self._child_of(record).until_gone(every=self._heartbeat_s)
         self._records.pop(record.id, None)
         if record.is_wanted:
-            self._on_event({"event": "gone", "model": record.id, "reason": reason})
+            self._on_event({"event": "gone", "model": record.id, "reason": reason, "kind": record.kind})
         self._on_event({"event": "state", "model": {**record.to_json(), "state": "absent", "port": 0, "key": ""}})
 
     async def _bring_up(self, record: Record, request: LoadRequest) -> None:
+        if request.command is not None:
+            child: Child | CommandChild = await self._start_command(record, request.command)
+        else:
+            child = await self._start_file(record, request)
+        record.child, record.pid = child, child.pid
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                devices = await child.until_ready(lambda *at: self._progressed(record, *at))
+        except TimeoutError:
+            why = f": {await child.why_not_ready()}" if isinstance(child, CommandChild) else ""
+            raise ModelFailed(
+                f"{record.id} was not loaded: it was not ready after {request.timeout_s:g} s{why}",
+                model=record.id,
+                cause=Cause.TIMEOUT,
+            ) from None
+        if record.kind == "file" and forms.form_of(record.path) == "gguf":
+            self._engine_devices = devices
+        self._refuse_unwanted(record)
+        record.port, record.key = child.port, child.key
+        record.memory_bytes = child.memory_bytes()
+        record.seconds = asyncio.get_running_loop().time() - record.began
+        self._loads[record.id] += 1
+        record.loads = self._loads[record.id]
+        record.state, record.stage, record.progress = "ready", "ready", 1.0
+        self._tell(record)
+        record.loaded.set_result(None)
+
+    async def _start_file(self, record: Record, request: LoadRequest) -> Child:
         info = await self.inspect(request.path)
         plan = self._plan(info, request)
         await asyncio.to_thread(forms.require, plan.form, record.id)  # it looks for packages on the disk
@@ -240,28 +283,13 @@ class Host:
         record.need_bytes = forms.estimate(info, plan.dtype).total(plan.context)
         self._refuse_what_cannot_fit(record, plan)
         self._refuse_unwanted(record)
-        record.child = child = await Child.start(plan, log_dir=self._log_dir, environ=self._environ)
-        record.pid = child.pid
-        try:
-            async with asyncio.timeout(request.timeout_s):
-                devices = await child.until_ready(lambda *at: self._progressed(record, *at))
-        except TimeoutError:
-            raise ModelFailed(
-                f"{record.id} was not loaded: it was not ready after {request.timeout_s:g} s",
-                model=record.id,
-                cause=Cause.TIMEOUT,
-            ) from None
-        if plan.form == "gguf":
-            self._engine_devices = devices
+        return await Child.start(plan, log_dir=self._log_dir, environ=self._environ)
+
+    async def _start_command(self, record: Record, plan: CommandPlan) -> CommandChild:
+        record.need_bytes = plan.memory
+        self._refuse_what_cannot_fit(record)
         self._refuse_unwanted(record)
-        record.port, record.key = child.port, child.key
-        record.memory_bytes = memory.resident_bytes(child.pid)
-        record.seconds = asyncio.get_running_loop().time() - record.began
-        self._loads[record.id] += 1
-        record.loads = self._loads[record.id]
-        record.state, record.stage, record.progress = "ready", "ready", 1.0
-        self._tell(record)
-        record.loaded.set_result(None)
+        return await CommandChild.start(record.id, plan, log_dir=self._log_dir, environ=self._environ)
 
     def _plan(self, info: Info, request: LoadRequest) -> Plan:
         if info.is_part:
@@ -288,8 +316,9 @@ class Host:
             batching=request.batching,
         )
 
-    def _refuse_what_cannot_fit(self, record: Record, plan: Plan) -> None:
-        free = {each.id: each.free_bytes for each in memory.devices() if self._is_for(plan, each.kind)}
+    def _refuse_what_cannot_fit(self, record: Record, plan: Plan | None = None) -> None:
+        usable = [each for each in memory.devices() if plan is None or self._is_for(plan, each.kind)]
+        free = {each.id: each.free_bytes for each in usable}
         if record.need_bytes > sum(free.values()):
             raise NoFit(
                 f"{record.id} needs about {_gib(record.need_bytes)} and {_gib(sum(free.values()))} are free. Unload "
@@ -349,7 +378,7 @@ class Host:
             del self._records[model]
 
     @staticmethod
-    def _child_of(record: Record) -> Child:
+    def _child_of(record: Record) -> Child | CommandChild:
         if record.child is None:
             raise RuntimeError(f"{record.id} is ready without a process")
         return record.child

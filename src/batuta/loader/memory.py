@@ -55,6 +55,15 @@ def resident_bytes(pid: int) -> int:
     return host + _gpu_bytes(pid)
 
 
+def bytes_below(pid: int) -> int:
+    """Return what everything that a process has started holds, without the process itself; 0 when it is gone."""
+    try:
+        below = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return 0
+    return sum(resident_bytes(each.pid) for each in below)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How much a process has taken in, by three ways of counting. Bytes since it began."""

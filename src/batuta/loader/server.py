@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from batuta.errors import BadRequest, BatutaBug, BatutaError
 from batuta.loader import control, forms
+from batuta.loader.command import CommandPlan
 from batuta.loader.grace import Grace
 from batuta.loader.host import Host, LoadRequest
 from batuta.tasks import Tasks
@@ -261,6 +262,8 @@ def parse_load(message: dict[str, Any]) -> LoadRequest:
     timeout = given.get("timeout_s", 1.0)
     if not isinstance(timeout, int | float) or not 0 < timeout <= 86_400:
         raise BadRequest(f"timeout_s is {timeout!r}; it is a number of seconds, at most a day")
+    if given.get("command") is not None:
+        given["command"] = CommandPlan.from_wire(given["command"])
     with suppress(TypeError):
         return LoadRequest(**given)
     raise BadRequest("the load cannot be understood")

@@ -58,7 +58,8 @@ def plan(
     """Return who answers a request for `name`.
 
     1. A model's own name: that model; others only if the caller allows it.
-    2. A virtual name: whoever holds the role, then the alternatives; fallback unless the caller forbids it. Who is
+    2. Another name of a model, where the name is no virtual one: that model, as 1.
+    3. A virtual name: whoever holds the role, then the alternatives; fallback unless the caller forbids it. Who is
        gone or offline is tried last: when it is back, and nobody else is there, it answers.
 
     Args:
@@ -72,7 +73,10 @@ def plan(
         BadRequest: the named model cannot do what is asked.
         ModelNotFound: nobody is behind the name.
     """
-    spec = specs.get(name)
+    spec, virtual = specs.get(name), as_virtual(name)
+    if spec is None and virtual is None:  # 2
+        spec = next((each for each in specs.values() if name in each.aliases), None)
+        name = spec.id if spec else name
     if spec is not None:  # 1
         if missing := needs - spec.capabilities:
             able = ", ".join(sorted(spec.capabilities))
@@ -82,10 +86,9 @@ def plan(
             return alone
         candidates = (*alone.candidates, *_others(spec, world, needs))
         return RoutePlan(name, candidates[:MAX_CANDIDATES], alone.reason)
-    virtual = as_virtual(name)
     if virtual is None:
         raise not_found(name, [i for i, s in specs.items() if s.is_present], listing="GET /v1/models")
-    return _plan_virtual(virtual, specs, world, needs, allow_fallback=allow_fallback is not False)  # 2
+    return _plan_virtual(virtual, specs, world, needs, allow_fallback=allow_fallback is not False)  # 3
 
 
 def _plan_virtual(

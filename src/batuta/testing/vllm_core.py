@@ -51,7 +51,8 @@ class EngineCore:
     Attributes:
         crashes: why it died, in words; a request while it was asleep is one reason.
         sleeps: level and mode of each sleep.
-        wakes: the tags of each wake-up.
+        wakes: the tags of each call to wake up.
+        awakenings: how often it was awake again as a whole.
         wake_error: what the next wake-up fails with; empty: it does not.
         dies_on_wake: that failure is its end.
     """
@@ -66,6 +67,7 @@ class EngineCore:
         self.crashes: list[str] = []
         self.sleeps: list[tuple[int, str]] = []
         self.wakes: list[tuple[str, ...]] = []
+        self.awakenings = 0
         self.wake_error = ""
         self.dies_on_wake = False
         self._memory = memory
@@ -183,6 +185,7 @@ class EngineCore:
                 raise WakeFailed(error)
             self.asleep.discard(tag)
         if not self.asleep:
+            self.awakenings += bool(wanted)
             self._goes_on.set()
 
     def reload_weights(self) -> None:

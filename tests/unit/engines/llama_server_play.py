@@ -78,7 +78,11 @@ class Play:
 @asynccontextmanager
 async def playing(*models: FakeModel, key: str | None = None, **how: Any) -> AsyncIterator[Play]:
     """Start a router with the usual models, unless told otherwise."""
-    settings = {name: how.pop(name) for name in ("load_timeout_s", "poll_s", "fresh_s", "retry_s") if name in how}
+    settings = {
+        name: how.pop(name)
+        for name in ("load_timeout_s", "ask_timeout_s", "poll_s", "fresh_s", "retry_s")
+        if name in how
+    }
     how.setdefault("is_router", True)
     transport = Transport()
     async with FakeLlamaServer(models or MODELS, key=key, **how) as server:

@@ -12,7 +12,7 @@ from batuta.engines.base import LOST, EngineHealth
 from batuta.engines.llama_server import LlamaServerEngine
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, Cause, ModelFailed, StreamBroken, UpstreamUnreachable
-from batuta.testing.local_server import GIB, Fault, FakeModel, MemoryPool
+from batuta.testing.local_server import GIB, FakeModel, Fault, MemoryPool
 from tests.unit.engines.llama_server_play import LARGE, ODD, SMALL, ask, playing, provider, spec, until
 
 # --- what there is ---------------------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from batuta.engines.base import LOST, EngineHealth
-from batuta.errors import Cause, ModelFailed, ModelLoading, StreamBroken, UpstreamUnreachable
+from batuta.errors import Cause, ModelFailed, ModelLoading, StreamBroken, UpstreamTimeout, UpstreamUnreachable
 from batuta.testing.llama_server import FakeLlamaServer
-from batuta.testing.local_server import FakeModel
+from batuta.testing.local_server import FakeModel, Fault
 from tests.unit.engines.llama_server_play import SMALL, Play, playing, spec
 
 BUILDS = pytest.mark.parametrize("build", [3500, 7400, 11549])
@@ -141,6 +141,15 @@ async def test_a_crash_takes_the_server_with_it() -> None:
         with pytest.raises(UpstreamUnreachable):
             await play.engine.resident()
         assert play.gone[0][1].startswith(LOST)
+
+
+async def test_an_unknown_server_that_says_nothing_is_no_other_model() -> None:
+    """Before the first look nobody knows what it holds: the reason is its silence."""
+    async with single(ask_timeout_s=0.02) as play:
+        await play.server.ready()
+        play.server.faults.append(Fault("/props", delay_s=1, times=-1))
+        with pytest.raises(UpstreamTimeout):
+            await play.said()
 
 
 async def test_whoever_looks_often_asks_little() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,6 +21,7 @@ from batuta.testing import http
 from batuta.testing.faulty_upstream import FaultyUpstream, Script, Wire
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
 
 
 class Caller:
@@ -32,10 +35,10 @@ class Caller:
     def origin(self) -> Origin:
         return self.client.origin(("127.0.0.1", self.upstream.port))
 
-    async def send(self, *, wait_s: float = 2.0, idle_s: float = 2.0) -> LoopbackReply:
+    async def send(self, *, wait_s: float = 2.0, idle_s: float = 2.0, head: bytes = GET) -> LoopbackReply:
         deadline = asyncio.get_running_loop().time() + wait_s
         place = ("127.0.0.1", self.upstream.port)
-        return await self.client.send(place, GET, b"", deadline=deadline, idle_s=idle_s)
+        return await self.client.send(place, head, b"", deadline=deadline, idle_s=idle_s)
 
 
 @asynccontextmanager
@@ -104,13 +107,59 @@ async def test_a_connection_closed_while_idle_is_replaced() -> None:
         assert caller.upstream.connections == 2
 
 
-async def test_a_connection_that_dies_under_a_call_is_replaced_once() -> None:
-    """A kept-alive connection lost before the first byte is a stale one: the call is sent again on a new one."""
+async def test_a_connection_that_dies_under_a_get_is_replaced_once() -> None:
+    """A kept-alive connection lost before the first byte is a stale one: a GET is sent again on a new one."""
     async with calling(ok, faulty.reset, ok) as caller:
         await (await caller.send()).read()
         assert await (await caller.send()).read() == b"fine"
         assert caller.upstream.connections == 2
         assert len(caller.upstream.requests) == 3
+
+
+async def test_a_post_is_never_sent_twice() -> None:
+    """A server that takes a POST and hangs up may have acted on it: the caller hears that it hung up."""
+    async with calling(ok, faulty.reset, ok) as caller:
+        await (await caller.send()).read()
+        with pytest.raises(UpstreamFailed, match="hung up"):
+            await caller.send(head=POST)
+        assert len(caller.upstream.requests) == 2
+
+
+async def test_a_post_avoids_a_connection_that_was_closed_before() -> None:
+    """A goodbye that is here, but that the loop has not read yet, is seen before anything is written."""
+    may_close, has_closed = threading.Event(), threading.Event()
+
+    def serve() -> None:  # in a thread: it says goodbye while the loop stands still
+        for is_first in (True, False):
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(http.answer(200, b"first" if is_first else b"second"))
+                may_close.wait(2)
+            has_closed.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client, place = LoopbackClient(), ("127.0.0.1", int(server.getsockname()[1]))
+        deadline = asyncio.get_running_loop().time() + 2
+        reply = await client.send(place, GET, b"", deadline=deadline, idle_s=2)
+        assert await reply.read() == b"first"
+        may_close.set()
+        has_closed.wait(2)
+        reply = await client.send(place, POST, b"", deadline=deadline, idle_s=2)
+        assert await reply.read() == b"second"
+        client.close()
+        thread.join()
+
+
+async def test_a_used_connection_that_is_silent_is_a_timeout() -> None:
+    """A deadline that passes within a second on a kept connection is told as such, and nothing is sent again."""
+    async with calling(ok, faulty.silent, ok) as caller:
+        await (await caller.send()).read()
+        with pytest.raises(UpstreamTimeout, match="did not begin to answer"):
+            await caller.send(wait_s=0.03)
+        assert len(caller.upstream.requests) == 2
 
 
 async def test_a_new_connection_that_dies_is_not_replaced() -> None:

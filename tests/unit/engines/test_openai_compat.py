@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider
-from batuta.chat.types import ChatRequest, Message
+from batuta.chat import sse
+from batuta.chat.types import ChatRequest, Delta, Message
 from batuta.engines.base import EngineHealth, RawCall, ReportedModel
 from batuta.engines.openai_compat import OpenAICompatEngine, OpenAIWire, normal_url, own_models, reported
 from batuta.engines.transport import Transport
 from batuta.errors import BadSettings, StreamBroken, UpstreamFailed, UpstreamUnreachable
 from batuta.testing import faulty_upstream as faulty
-from batuta.testing.faulty_upstream import FaultyUpstream, Script
+from batuta.testing.faulty_upstream import FaultyUpstream, Script, Wire, delta_event
 from batuta.vault.secret import Secret
 
 KEY = Secret("sk-test-not-a-key-compat")
@@ -141,6 +142,23 @@ async def test_a_process_of_ours_goes_by_its_models_name() -> None:
         messages.append(refused.value.message)
         await transport.aclose()
     assert all(message.startswith("acme/small ") and "127.0.0.1" not in message for message in messages)
+
+
+async def test_what_came_before_an_error_is_delivered() -> None:
+    """Words and an error in one piece of the stream: the words first, then the end that the error is."""
+
+    async def script(wire: Wire) -> None:
+        await wire.begin_stream()
+        words = delta_event(Delta(text="one")) + delta_event(Delta(text=" two"))
+        await wire.piece(words + sse.encode(b'{"error": {"message": "the backend gave up"}}'))
+        await wire.end_stream()
+
+    said = []
+    async with engine_for(script) as (engine, _):
+        with pytest.raises(StreamBroken, match="gave up"):
+            async for delta in engine.chat(SPEC, ChatRequest("acme/small", (Message("user", "x"),), stream=True)):
+                said.append(delta.text)  # noqa: PERF401  # a comprehension would lose them to the error
+    assert said == ["one", " two"]
 
 
 async def test_a_list_is_read_and_junk_in_it_passed_over() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import time
 from typing import Any
 
+import aiohttp
 import pytest
 
-from batuta.engines.transport import Transport, UpstreamRequest, loopback_place
-from batuta.errors import BadRequest, KeyInvalid, UpstreamFailed, UpstreamRejected
+from batuta.engines.transport import Transport, UpstreamRequest, loopback_place, was_not_written
+from batuta.errors import BadRequest, KeyInvalid, UpstreamFailed, UpstreamRejected, UpstreamTimeout
 from batuta.testing import faulty_upstream as faulty
 from batuta.testing.faulty_upstream import FaultyUpstream, Wire
 from batuta.vault.secret import Secret
@@ -17,9 +20,9 @@ KEY = Secret("sk-test-not-a-key-transport")
 both_clients = pytest.mark.parametrize("is_direct", [True, False], ids=["loopback", "aiohttp"])
 
 
-def request_for(url: str, **rest: Any) -> UpstreamRequest:
+def request_for(url: str, method: str = "POST", **rest: Any) -> UpstreamRequest:
     fields = {"headers": {"x-one": "1"}, "body": b"{}", "deadline": asyncio.get_running_loop().time() + 5, **rest}
-    return UpstreamRequest("POST", url, **fields)
+    return UpstreamRequest(method, url, **fields)
 
 
 @pytest.mark.parametrize(
@@ -92,16 +95,59 @@ async def test_addresses_cannot_be_smuggled(path: str) -> None:
 
 @both_clients
 async def test_a_stale_connection_is_replaced(is_direct: bool) -> None:
-    """Both clients send a call again that a kept-alive connection lost before the first byte."""
+    """Both clients send a GET again that a kept-alive connection lost before the first byte."""
     async with FaultyUpstream(faulty.whole("one"), faulty.reset, faulty.whole("two")) as upstream:
         transport = Transport(is_direct=is_direct)
         for word in (b"one", b"two"):
-            reply = await transport.send(request_for(upstream.url))
+            reply = await transport.send(request_for(upstream.url, method="GET"))
             assert word in await reply.read()
             await reply.aclose()
         await transport.aclose()
     assert upstream.connections == 2
     assert len(upstream.requests) == 3
+
+
+@both_clients
+async def test_what_may_have_been_taken_is_not_sent_twice(is_direct: bool) -> None:
+    """A POST whose kept connection is lost without a byte may have been worked on: the caller is told instead."""
+    async with FaultyUpstream(faulty.whole("one"), faulty.reset, faulty.whole("two")) as upstream:
+        transport = Transport(is_direct=is_direct)
+        reply = await transport.send(request_for(upstream.url))
+        await reply.read()
+        await reply.aclose()
+        with pytest.raises(UpstreamFailed, match="hung up"):
+            await transport.send(request_for(upstream.url))
+        await transport.aclose()
+    assert len(upstream.requests) == 2
+
+
+def test_a_request_that_was_never_written_may_be_sent_again() -> None:
+    """aiohttp says so where its connection was closed under it; no other loss is proof of that."""
+    unwritten = aiohttp.ClientOSError(None, "Can not write request body")
+    unwritten.__cause__ = aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+    assert was_not_written(unwritten)
+    assert was_not_written(aiohttp.ClientConnectionResetError("Cannot write to closing transport"))
+    assert not was_not_written(aiohttp.ServerDisconnectedError())
+    assert not was_not_written(aiohttp.ClientOSError(104, "Connection reset by peer"))
+
+
+async def test_getting_ready_is_not_the_backends_time() -> None:
+    """The first call pays for certificates in seconds of its own, and its deadline still holds for the answer."""
+
+    def slowly() -> ssl.SSLContext:
+        time.sleep(0.15)
+        return ssl.create_default_context()
+
+    async with FaultyUpstream(faulty.whole("one"), faulty.silent) as upstream:
+        transport = Transport(is_direct=False, prepare=slowly)
+        deadline = asyncio.get_running_loop().time() + 0.1
+        reply = await transport.send(request_for(upstream.url, deadline=deadline))
+        assert b"one" in await reply.read()
+        await reply.aclose()
+        with pytest.raises(UpstreamTimeout):
+            deadline = asyncio.get_running_loop().time() + 0.05
+            await transport.send(request_for(upstream.url, deadline=deadline))
+        await transport.aclose()
 
 
 @both_clients
