@@ -260,11 +260,21 @@ def _gather(
     flat: dict[str, Any] = dict(file)
     origin = dict.fromkeys(file, str(config_path(environ)))
     for name, (variable, value) in _from_environment(environ).items():
-        flat[name], origin[name] = value, f"environment variable {variable}"
+        given = _beside(file.get(name), value) if name == "providers" else value
+        flat[name], origin[name] = given, f"environment variable {variable}"
     for name, value in cli.items():
         if value is not None:
             flat[name], origin[name] = value, "command line"
     return flat, origin
+
+
+def _beside(in_file: Any, engines: list[dict[str, Any]]) -> list[Any]:
+    """Return the providers of the file and the engines of the environment. Of an engine in both, the address wins."""
+    rows = in_file if isinstance(in_file, list) else []
+    known = {row.get("id"): row for row in rows if isinstance(row, dict)}
+    moved = [each | known.get(each["id"], {}) | {key: each[key] for key in ("kind", "base_url")} for each in engines]
+    ids = {each["id"] for each in engines}
+    return [*(row for row in rows if not isinstance(row, dict) or row.get("id") not in ids), *moved]
 
 
 def _from_toml(path: Path) -> dict[str, Any]:

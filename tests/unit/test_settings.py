@@ -61,6 +61,18 @@ def test_engines_of_the_environment_are_of_their_own_kind(tmp_path: Path, addres
     assert (found.base_url, found.is_local) == ("http://127.0.0.1:1234", True)
 
 
+def test_engines_of_the_environment_come_beside_the_providers_of_the_file(tmp_path: Path) -> None:
+    """A variable takes nobody's provider away; of an engine that the file has, too, it gives the address alone."""
+    toml = (
+        '[[providers]]\nid = "acme"\nbase_url = "http://acme"\n'
+        '[[providers]]\nid = "ollama"\nkind = "ollama"\nname = "Upstairs"\nmax_in_flight = 2\n'
+        'base_url = "http://10.0.0.1:11434"'
+    )
+    acme, ollama = load(tmp_path, toml, None, OLLAMA_BASE_URL="http://127.0.0.1:11434")[0].providers
+    assert (acme.id, acme.base_url) == ("acme", "http://acme")
+    assert (ollama.base_url, ollama.name, ollama.max_in_flight) == ("http://127.0.0.1:11434", "Upstairs", 2)
+
+
 def test_a_provider_says_which_program_it_is(tmp_path: Path) -> None:
     """OpenAI-compatible unless it says more; a kind that nobody serves is told with those there are."""
     plain, ours = (

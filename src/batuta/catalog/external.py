@@ -1,5 +1,7 @@
-"""Which external APIs a person has a key for, by the names of environment variables. Never reads a key's value further
-than that it is there, and sends nothing anywhere: a provider that is found so is off until a person switches it on.
+"""Which external APIs a person has a key for, by the names of environment variables.
+
+Never reads a key's value further than that it is there, and sends nothing anywhere: a provider that is found so is off
+until a person switches it on.
 """
 
 from __future__ import annotations

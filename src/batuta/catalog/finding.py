@@ -1,7 +1,7 @@
-"""Which programs and keys on this machine become providers, and what a person's word weighs beside them. Pure, but for
-`Lookout`, which keeps count of doors where strangers answer. Knows no protocol: who is there, `Knock` finds out.
+"""Which programs and keys on this machine become providers, and what a person's word weighs beside them. Pure.
 
-A provider that was found never overrules one that a person or the settings named, at its address or by its id.
+A provider that was found never overrules one that a person or the settings named, at its address or by its id. Knows
+no protocol: who is behind a port, `Knock` finds out.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from batuta.kinds import KINDS
 FOUND: Final = "found"  # source of a provider that nobody named
 PERSON: Final = "person"  # source of a provider that a person added
 HOST: Final = "127.0.0.1"  # no other machine is ever asked
-FIRST_REST_S: Final = 10.0  # a stranger is not asked again at once: a person's own web server logs each question
-LONGEST_REST_S: Final = 300.0
 OLLAMA: Final = "ollama"
 
 
@@ -104,33 +102,6 @@ def is_worth_a_knock(door: Door, states: Iterable[ProviderState]) -> bool:
         and state.is_online is False  # 3
         for state in here
     )
-
-
-class Lookout:
-    """Knocks at doors; at one where a stranger answers less and less often."""
-
-    def __init__(self, knock: Knock) -> None:
-        self._knock = knock
-        self._strangers: dict[Door, tuple[int, float]] = {}
-
-    async def who(self, door: Door, *, now: float, is_asked: bool) -> Provider | None:
-        """Return the provider behind a door, None when there is none, or it is too early to ask again.
-
-        Args:
-            door: where.
-            now: monotonic seconds.
-            is_asked: a person wants to know now.
-        """
-        times, again_at = self._strangers.get(door, (0, now))
-        if now < again_at and not is_asked:
-            return None
-        met = await self._knock(door)
-        if met.is_open and not met.kind:
-            rest = min(FIRST_REST_S * 2**times, LONGEST_REST_S)
-            self._strangers[door] = (times + 1, now + rest)
-            return None
-        self._strangers.pop(door, None)  # whoever is there next is somebody else
-        return provider_behind(door, met.kind) if met.kind else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class CommandPlan:
             raise BadRequest("a command is an object with argv, port and the rest")
         env = wire.get("env", {})
         numbers = {name: wire.get(name, 0) for name in ("port", "memory")}
-        texts = {name: wire.get(name, "") for name in ("health", "fingerprint")}
+        texts = {"health": wire.get("health", "/health"), "fingerprint": wire.get("fingerprint", "")}
         cwd, patience = wire.get("cwd"), wire.get("stop_timeout_s", 10.0)
         is_sound = (
             all(_is_text(text) for text in texts.values())
@@ -188,8 +188,8 @@ class CommandChild:
         return self._process.pid
 
     def memory_bytes(self) -> int:
-        """Return what the server and all it started hold; 0 when it runs elsewhere, where we cannot look."""
-        if self._is_elsewhere or PurePath(self._plan.argv[0]).name in CONTAINERS:
+        """Return what the server and all it started hold; 0 when it runs in a container, where we cannot look."""
+        if PurePath(self._plan.argv[0]).name in CONTAINERS:
             return 0
         return memory.bytes_below(self.pid)
 

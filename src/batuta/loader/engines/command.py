@@ -125,9 +125,10 @@ class Keeper:
             self._run_stop(until)
             while self._process.poll() is None and time.monotonic() < until:
                 time.sleep(LOOK_S)
-            until = max(until, time.monotonic() + KILLED_S)
-        if _rest():
-            _signal_group(signal.SIGTERM)  # 2
+            until = time.monotonic() + KILLED_S
+        for each in _rest():  # 2
+            with contextlib.suppress(psutil.Error):
+                each.terminate()
         while _rest() and time.monotonic() < until:
             time.sleep(LOOK_S)
         self._kill_rest()  # 3
@@ -180,16 +181,6 @@ def _rest() -> list[psutil.Process]:
             if each.status() != psutil.STATUS_ZOMBIE:
                 living.append(each)
     return living
-
-
-def _signal_group(number: signal.Signals) -> None:
-    """Send a signal to everything in this process's group; the keeper itself does not mind SIGTERM."""
-    if os.name == "posix":
-        os.killpg(0, number)
-        return
-    for each in _rest():
-        with contextlib.suppress(psutil.Error):
-            each.terminate()
 
 
 def _ignore(_number: int, _frame: object) -> None:
