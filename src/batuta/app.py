@@ -23,16 +23,21 @@ from fastapi import FastAPI
 
 from batuta import __version__, starter
 from batuta.catalog import demonstration
+from batuta.catalog.change import Change
 from batuta.catalog.entities import MemoryNeed, ModelSpec, Provider, Role
+from batuta.catalog.external import seen_keys
 from batuta.catalog.files import reader
+from batuta.catalog.finding import Places
 from batuta.catalog.records import COMMANDS, LOCAL
-from batuta.catalog.service import Catalog, Change
+from batuta.catalog.service import Catalog
+from batuta.catalog.shelves import shelves
 from batuta.catalog.store import Store
 from batuta.clock import Clock, SystemClock
 from batuta.downloads.service import Downloads
 from batuta.engines import registry
 from batuta.engines.base import DescribedEngine, Engine, EngineInfo, ReportedModel
 from batuta.engines.command import CommandEngine
+from batuta.engines.knock import Doorman
 from batuta.engines.local_worker import LocalWorker
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, Cause
@@ -227,9 +232,15 @@ def _remembered(secret: Secret) -> Secret:
 
 
 class App:
-    """All services of one gateway. `start` brings them up in the background of the open port; `aclose` ends them."""
+    """All services of one gateway. `start` brings them up in the background of the open port; `aclose` ends them.
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+    Args:
+        settings: the whole tree.
+        clock: where time comes from.
+        places: where to look for programs, files and keys; None: on this machine, unless the settings say not to.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, places: Places | None = None) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.bus = Bus()
@@ -265,7 +276,9 @@ class App:
             on_stranger=self._stranger,
         )
         self.runner.observer.hold_back(LOCAL.id)  # until it is known which device they are booked on
-        self.catalog = self._make_catalog()
+        if places is None and settings.discover:
+            places = Places(Doorman(transport).knock, shelves=shelves(os.environ), keys=seen_keys(os.environ))
+        self.catalog = self._make_catalog(places)
         self.metrics = Metrics(self.bus)
         self.gateway = Gateway(
             specs=self.catalog.specs,
@@ -295,7 +308,7 @@ class App:
         )
         self.dispatcher = build_dispatcher(self.services)
 
-    def _make_catalog(self) -> Catalog:
+    def _make_catalog(self, places: Places | None) -> Catalog:
         settings = self.settings
         catalog = Catalog(
             Store(settings.database_url or f"sqlite:///{settings.data_dir / 'batuta.db'}"),
@@ -305,6 +318,7 @@ class App:
             list_models=self.list_models,
             describe=self.describe,
             on_error=_report,
+            places=places,
             bundled={path: Role(starter.ROLES[path.stem]) for path in starter.files()} if settings.starter else {},
             standing=self._standing,
         )

@@ -17,6 +17,7 @@
     │   ├── ModelFailed          503 model_failed
     │   ├── ModelDisabled        503 model_disabled
     │   ├── NoFit                503 no_fit
+    │   ├── CannotUnload         409 cannot_unload
     │   └── BadModelFile         422 model_file_invalid
     ├── ProviderError        the backend misbehaved
     │   ├── UpstreamUnreachable  502 upstream_unreachable
@@ -226,6 +227,14 @@ class NoFit(ModelError):
     """The memory budget cannot hold the model, whatever is evicted."""
 
     code = "no_fit"
+
+
+class CannotUnload(ModelError):
+    """The server that holds the model keeps it for as long as it runs, and is not Batuta's to stop."""
+
+    http_status = 409
+    code = "cannot_unload"
+    retryable = False
 
 
 class BadModelFile(ModelError):

@@ -25,6 +25,7 @@ class Kind:
         module: where its engine is; imported when it is first used. Empty: made by the composition root.
         is_loaded: its models take memory where it runs, and Batuta loads and unloads them.
         is_preset: context and slots of its models are set outside Batuta.
+        has_own_context: a load takes no context along: its models run with the one their program was told of.
         port: where the program listens unless it is told otherwise; 0: nowhere in particular.
         url_env: variable in which a person's own tools say where it is.
     """
@@ -33,6 +34,7 @@ class Kind:
     module: str
     is_loaded: bool = False
     is_preset: bool = False
+    has_own_context: bool = False
     port: int = 0
     url_env: str = ""
 
@@ -40,14 +42,16 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "local_worker": Kind("This machine", "", is_loaded=True),
-        COMMAND: Kind("Your own commands", "", is_loaded=True, is_preset=True),
+        COMMAND: Kind("Your own commands", "", is_loaded=True, is_preset=True, has_own_context=True),
         OPENAI_COMPAT: Kind("OpenAI-compatible server", "batuta.engines.openai_compat"),
         "lmstudio": Kind(
             "LM Studio", "batuta.engines.lmstudio", is_loaded=True, port=1234, url_env="LMSTUDIO_BASE_URL"
         ),
         "ollama": Kind("Ollama", "batuta.engines.ollama", is_loaded=True, port=11434, url_env="OLLAMA_BASE_URL"),
-        "llama_server": Kind("llama-server", "batuta.engines.llama_server", is_loaded=True, port=8080),
-        "vllm": Kind("vLLM", "batuta.engines.vllm", is_loaded=True, port=8000),
+        "llama_server": Kind(
+            "llama-server", "batuta.engines.llama_server", is_loaded=True, has_own_context=True, port=8080
+        ),
+        "vllm": Kind("vLLM", "batuta.engines.vllm", is_loaded=True, has_own_context=True, port=8000),
     }
 )
 
@@ -62,6 +66,12 @@ def is_preset(kind: str) -> bool:
     """Say whether context and slots of models of this kind are set outside Batuta."""
     row = KINDS.get(kind)
     return row is not None and row.is_preset
+
+
+def has_own_context(kind: str) -> bool:
+    """Say whether models of this kind run with a context that no load of Batuta's can set."""
+    row = KINDS.get(kind)
+    return row is not None and row.has_own_context
 
 
 def offered() -> list[str]:

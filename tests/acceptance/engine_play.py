@@ -1,7 +1,7 @@
 """A real gateway between a fake engine, an external API and a test that plays the person, and everybody else.
 
-The engine runs on a thread of the test, so that the test can look into it, load models behind the gateway's back, end it
-and start it anew at the same address. Knows what differs between engines; promises nothing: that is engine_scenarios.
+The engine runs on a thread of the test, so that the test can look into it, load models behind the gateway's back, end
+it and start it anew at the same address. Knows what differs between engines; the promises are in engine_scenarios.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import json
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from batuta.testing.fake_openai import FakeOpenAI
@@ -26,7 +26,6 @@ from batuta.testing.ollama import FakeOllama
 from tests.support.running import Batuta, Stream, installation, until
 
 T = TypeVar("T")
-E = TypeVar("E", bound=LocalServer)
 
 LOAD_S = 0.8  # what a load takes at the fakes: long enough to be looked at
 SIZE = 2 * GIB
@@ -37,8 +36,8 @@ SLACK_S = 1.0  # for a machine that has other things to do; no part of a promise
 
 
 @dataclass(frozen=True)
-class Kind(Generic[E]):
-    """One engine program: what its fake is asked and told.
+class Kind:
+    """One engine program: what its fake is asked and told. A fake is passed as Any: each kind knows its own.
 
     Attributes:
         id: of the provider that its environment variable makes.
@@ -47,23 +46,26 @@ class Kind(Generic[E]):
         make: gives the fake: models, memory, port.
         loads: how often a model's load was begun, by whomever.
         holds: names of what is in memory.
-        uninstall: has a model no more.
+        uninstall: it has a model no more; returns the model.
+        install: it has the model again.
+        slow_down: sets the seconds between two words.
         load, unload: method and body with which any other program has it loaded and unloaded.
     """
 
     id: str
     variable: str
     names: tuple[str, str]
-    make: Callable[[Sequence[FakeModel], MemoryPool, int], E]
-    loads: Callable[[E, str], int]
-    holds: Callable[[E], list[str]]
-    uninstall: Callable[[E, str], FakeModel]
-    install: Callable[[E, FakeModel], None]
+    make: Callable[[Sequence[FakeModel], MemoryPool, int], LocalServer]
+    loads: Callable[[Any, str], int]
+    holds: Callable[[Any], list[str]]
+    uninstall: Callable[[Any, str], FakeModel]
+    install: Callable[[Any, FakeModel], None]
+    slow_down: Callable[[Any, float], None]
     load: Callable[[str], tuple[str, dict[str, Any]]]
     unload: Callable[[str], tuple[str, dict[str, Any]]]
 
 
-OLLAMA: Kind[FakeOllama] = Kind(
+OLLAMA = Kind(
     id="ollama",
     variable="OLLAMA_BASE_URL",
     names=("qwen3:8b", "llama3.2:3b"),
@@ -72,17 +74,18 @@ OLLAMA: Kind[FakeOllama] = Kind(
     holds=lambda fake: [runner.model.name for runner in list(fake.scheduler.loaded.values())],
     uninstall=lambda fake, name: fake.models.pop(name),
     install=lambda fake, model: fake.models.update({model.name: model}),
+    slow_down=lambda fake, seconds: setattr(fake.play, "token_s", seconds),
     load=lambda name: ("/api/generate", {"model": name, "keep_alive": -1, "stream": False}),
     unload=lambda name: ("/api/generate", {"model": name, "keep_alive": 0, "stream": False}),
 )
 
 
 def _lmstudio_loads(fake: FakeLMStudio, name: str) -> int:
-    jit = [instance for instance in fake.shelf.of(name) if instance.is_jit]
-    return len(jit) + sum(path.endswith("/load") and body.get("model") == name for path, body in list(fake.bodies))
+    asked = [body for path, body in list(fake.bodies) if path.endswith("/load") and body.get("model") == name]
+    return len(asked) + sum(instance.is_jit for instance in fake.shelf.of(name))
 
 
-LMSTUDIO: Kind[FakeLMStudio] = Kind(
+LMSTUDIO = Kind(
     id="lmstudio",
     variable="LMSTUDIO_BASE_URL",
     names=("qwen/qwen3-4b", "gemma-3-12b-it"),
@@ -91,6 +94,7 @@ LMSTUDIO: Kind[FakeLMStudio] = Kind(
     holds=lambda fake: [instance.id for instance in fake.shelf.ready()],
     uninstall=lambda fake, name: fake.shelf.models.pop(name),
     install=lambda fake, model: fake.shelf.models.update({model.name: model}),
+    slow_down=lambda fake, seconds: setattr(fake.speaker, "token_s", seconds),
     load=lambda name: ("/api/v1/models/load", {"model": name}),
     unload=lambda name: ("/api/v1/models/unload", {"instance_id": name}),
 )
@@ -151,28 +155,26 @@ class Watcher:
         known = list(self._facts)
         return [(at, f) for at, f in known if f.get("event") == kind and fields.items() <= f.items()]
 
-    def told(self, kind: str, since: float, **fields: Any) -> float:
-        """Return how many seconds after `since` it was told; fails when it is not told in time."""
-        late = [WITHIN_S + SLACK_S + 8]
+    def told_at(self, kind: str, *, since: float, **fields: Any) -> float:
+        """Return when it was told for the first time since then; fails when it is not told at all."""
         found = until(
-            lambda: [at for at, _ in self.facts(kind, **fields) if at >= since],
-            within=late[0],
-            what=f"{kind} {fields} among {[f for _, f in self._facts[-8:]]}",
+            lambda: [at for at, _ in self.facts(kind, **fields) if at >= since], what=f"{kind} {fields} is told"
         )
-        return float(found[0]) - since
+        return float(found[0])
 
 
 @dataclass
-class Play(Generic[E]):
+class Play:
     """Everybody on the stage."""
 
-    kind: Kind[E]
+    kind: Kind
     backstage: Backstage
     batuta: Batuta
-    engine: E
+    engine: LocalServer
     api: FakeOpenAI
     pool: Callable[[], MemoryPool]
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    size: int
+    _loads_before: dict[str, int] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -183,6 +185,11 @@ class Play(Generic[E]):
     def second(self) -> str:
         """The other one."""
         return f"{self.kind.id}/{self.kind.names[1]}"
+
+    @property
+    def both(self) -> tuple[str, str]:
+        """The engine's models."""
+        return self.first, self.second
 
     def address(self, model: str) -> str:
         """Return a model's name at the engine."""
@@ -213,15 +220,19 @@ class Play(Generic[E]):
 
     def start_engine(self) -> None:
         """Somebody starts it again, at the same address and with nothing in memory."""
-        port = self.engine.port
-        self.engine = self.kind.make(models_of(self.kind, self.sizes), self.pool(), port)
+        port, self._loads_before = self.engine.port, {}
+        self.engine = self.kind.make(models_of(self.kind, self.size), self.pool(), port)
         self.backstage.do(self.engine.start())
+
+    def slow_words(self, seconds: float) -> None:
+        """Have the engine wait before each word."""
+        self.kind.slow_down(self.engine, seconds)
 
     # What is seen there --------------------------------------------------------------------------------------
 
     def loads(self, model: str) -> int:
-        """Return how often the engine has begun to load it."""
-        return self.kind.loads(self.engine, self.address(model))
+        """Return how often the engine has begun to load it, since its start or since the stage was cleared."""
+        return self.kind.loads(self.engine, self.address(model)) - self._loads_before.get(model, 0)
 
     def held(self) -> list[str]:
         """Return what the engine holds."""
@@ -260,26 +271,27 @@ class Play(Generic[E]):
         until(lambda: not self.held(), what="the engine is empty")
         self.batuta.ask("POST", "/manage/models/reset-failed")
         until(lambda: {v["state"] for v in self.ours(refresh=True)} == {"absent"}, what="both models are absent")
+        self._loads_before = {model: self.kind.loads(self.engine, self.address(model)) for model in self.both}
 
     def ours(self, *, refresh: bool = False) -> list[dict[str, Any]]:
         """Return the views of the engine's models."""
         return [view for view in self.views(refresh=refresh).values() if view["provider"] == self.kind.id]
 
 
-def models_of(kind: Kind[E], sizes: Mapping[str, int]) -> list[FakeModel]:
+def models_of(kind: Kind, size: int) -> list[FakeModel]:
     """Return what is installed at the engine."""
-    return [FakeModel(name, size=sizes.get(name, SIZE), load_s=LOAD_S) for name in kind.names]
+    return [FakeModel(name, size=size, load_s=LOAD_S) for name in kind.names]
 
 
 @contextmanager
 def playing(
     folder: Path,
-    kind: Kind[E],
+    kind: Kind,
     *args: str,
     budget: str = "16GiB",
     pool: Callable[[], MemoryPool] = lambda: MemoryPool(8 * GIB),
-    sizes: Mapping[str, int] | None = None,
-) -> Iterator[Play[E]]:
+    size: int = SIZE,
+) -> Iterator[Play]:
     """Run a gateway over a data folder, an engine and an external API, until the end of the block.
 
     Args:
@@ -288,10 +300,10 @@ def playing(
         args: further words for `batuta serve`.
         budget: of the gateway's books.
         pool: makes the engine's memory, at each start of it.
-        sizes: bytes that the engine's models take, by name.
+        size: bytes that each of the engine's models takes.
     """
     with Backstage() as backstage:
-        engine = kind.make(models_of(kind, sizes or {}), pool(), 0)
+        engine = kind.make(models_of(kind, size), pool(), 0)
         api = FakeOpenAI(models=["fake-small"])
         backstage.do(engine.start())
         backstage.do(api.start())
@@ -299,17 +311,19 @@ def playing(
         (folder / "config.toml").write_text(config)
         env = {
             kind.variable: engine.url,
-            "DEFAULT_MODEL": "",
             "BATUTA_MEMORY_BUDGET": budget,
             "BATUTA_EDGE__HEARTBEAT_S": "0.1",
         }
-        play: Play[E] | None = None
+        play: Play | None = None
         try:
-            with installation(folder, "--no-starter", *args, env=env) as batuta:
-                play = Play(kind, backstage, batuta, engine, api, pool, sizes or {})
+            with installation(folder, *args, env=env) as batuta:
+                play = Play(kind, backstage, batuta, engine, api, pool, size)
                 wanted = {play.first, play.second, EXTERNAL}
                 until(lambda: wanted <= play.views().keys(), what="the models are found")
+                # Not by DEFAULT_MODEL: the default model is loaded at the start.
+                reply = batuta.ask("PATCH", f"/manage/models/{play.first}", {"roles": ["brain"]})
+                assert reply.status == 200, reply.body
                 yield play
         finally:
-            backstage.do((play.engine if play else engine).stop())
+            backstage.do((engine if play is None else play.engine).stop())
             backstage.do(api.aclose())

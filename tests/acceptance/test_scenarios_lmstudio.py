@@ -7,28 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.engine_play import LMSTUDIO, AnyPlay, playing
+from tests.acceptance.engine_play import LMSTUDIO, Play, playing
 from tests.acceptance.engine_scenarios import Scenarios
 
 pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture(scope="module")
-def long_play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyPlay]:
+def long_play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
     """A stage that is used by one test after the other."""
     with playing(tmp_path_factory.mktemp("lmstudio"), LMSTUDIO) as play:
         yield play
 
 
 @pytest.fixture
-def play(long_play: AnyPlay) -> AnyPlay:
+def play(long_play: Play) -> Play:
     """That stage, with nothing in the engine's memory."""
     long_play.clear()
     return long_play
 
 
 @pytest.fixture
-def stage(data_dir: Path) -> Iterator[AnyPlay]:
+def stage(data_dir: Path) -> Iterator[Play]:
     """A stage for one test, whose engine may be ended."""
     with playing(data_dir, LMSTUDIO) as play:
         yield play

@@ -178,6 +178,7 @@ class PageApp:
     def __init__(self) -> None:
         self.services = FakeServices(models=every_state(), clock=SystemClock())
         self.calls: list[tuple[str, str, Any]] = []
+        self.looks = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.app = FastAPI()
         fakes: Any = self.services
@@ -186,6 +187,7 @@ class PageApp:
         )
         self.app.add_api_route("/v1/chat/completions", self.chat, methods=["POST"])
         self.app.add_api_route("/manage/models/{model_id:path}/alternative", self.alternative, methods=["GET"])
+        self.app.add_api_route("/manage/models", self.looked_again, methods=["GET"])
         self.app.add_api_route("/manage/{path:path}", self.manage, methods=["POST", "PATCH", "DELETE"])
         self.app.add_api_route("/scene/{name}", self.scene, methods=["POST"])
 
@@ -204,6 +206,11 @@ class PageApp:
     async def alternative(self, model_id: str) -> Response:
         """Name the model that could answer instead."""
         return JSONResponse({"model": ANSWERING, "reason": f"{model_id} is not ready, this one is"})
+
+    async def looked_again(self) -> Response:
+        """Pretend to look around: a page asks for that when somebody comes back to it."""
+        self.looks += 1
+        return JSONResponse({"models": [], "devices": []})
 
     async def manage(self, request: Request, path: str) -> Response:
         """Note what was asked, and load at once what is to be loaded."""

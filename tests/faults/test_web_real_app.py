@@ -16,7 +16,7 @@ from tests.faults import web_matrix
 @pytest.fixture
 async def app(data_dir: Path) -> AsyncIterator[App]:
     """The whole app, composed and not started: no loader, no disk, only its doors."""
-    app = App(Settings(data_dir=data_dir, auth=AuthSettings(required=True, api_key="sk-test-right")))
+    app = App(Settings(data_dir=data_dir, discover=False, auth=AuthSettings(required=True, api_key="sk-test-right")))
     yield app
     await app.engines.transport.aclose()
 

@@ -63,11 +63,20 @@ class Batuta:
         args: further words for the command.
         command: `serve` (the loader outlives it) or `up`.
         env: further environment variables.
+        starter: with the bundled pair, which would otherwise stand beside the models of the test.
     """
 
-    def __init__(self, folder: Path, *args: str, command: str = "serve", env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *args: str,
+        command: str = "serve",
+        env: Mapping[str, str] | None = None,
+        starter: bool = False,
+    ) -> None:
         self.folder = folder
         self._args = args
+        self._starter = () if starter else ("--no-starter",)
         self._command = command
         self._env = dict(env or {})
         self._log = folder / "test-output.log"
@@ -88,7 +97,7 @@ class Batuta:
 
     def start(self) -> Batuta:
         """Start, and return when it listens."""
-        words = [str(BATUTA), self._command, "--port", "0", "--no-browser", "--no-discover", *self._args]
+        words = [str(BATUTA), self._command, "--port", "0", "--no-browser", "--no-discover", *self._starter, *self._args]
         self._log.write_bytes(b"")
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -198,10 +207,10 @@ def until(condition: Callable[[], Any], *, within: float = 10.0, what: str = "")
 
 @contextmanager
 def installation(
-    folder: Path, *args: str, command: str = "serve", env: Mapping[str, str] | None = None
+    folder: Path, *args: str, command: str = "serve", env: Mapping[str, str] | None = None, starter: bool = False
 ) -> Iterator[Batuta]:
     """Run a Batuta for the block; afterwards gateway and loader are gone, whatever happened."""
-    batuta = Batuta(folder, *args, command=command, env=env)
+    batuta = Batuta(folder, *args, command=command, env=env, starter=starter)
     try:
         yield batuta.start()
     except BaseException:

@@ -26,7 +26,7 @@ API = Provider("api", "openai_compat", base_url="https://api.example.com/v1")
 
 @pytest.fixture
 async def app(data_dir: Path) -> App:
-    settings = Settings(data_dir=data_dir, models_dirs=(data_dir,))
+    settings = Settings(data_dir=data_dir, models_dirs=(data_dir,), discover=False)
 
     def make() -> App:  # in a thread: it reads folders, templates and what packages offer
         registry.kinds()

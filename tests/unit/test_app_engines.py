@@ -28,6 +28,7 @@ async def gateway(data_dir: Path, kind: str, server: LocalServer) -> AsyncIterat
     settings = Settings(
         data_dir=data_dir,
         models_dirs=(data_dir,),
+        discover=False,
         memory={"budget": 16 * GIB},  # type: ignore[arg-type]  # as a settings file has it
         providers=(ProviderSettings(id=kind, kind=kind, base_url=server.url),),
     )

@@ -49,8 +49,8 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(shape.width, kv_width, bias=False)
         self.o_proj = nn.Linear(shape.width, shape.width, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """Mix the positions. x: [batch, length, width]; cos, sin: [length, head_width]."""
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor) -> Tensor:
+        """Mix the positions. x: [batch, length, width]; cos, sin: [length, head_width]; seen: see `_visible`."""
         batch, length, width = x.shape
         shape = self.shape
         q = self.q_proj(x).view(batch, length, shape.heads, shape.head_width).transpose(1, 2)
@@ -59,7 +59,7 @@ class Attention(nn.Module):
         q, k = _rotated(q, cos, sin), _rotated(k, cos, sin)
         groups = shape.heads // shape.kv_heads
         k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, width))
         return out
 
@@ -89,9 +89,9 @@ class Block(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(shape.width, eps=shape.norm_epsilon)
         self.mlp = FeedForward(shape)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor) -> Tensor:
         """Add what attention and feed-forward have to say. x: [batch, length, width]."""
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, seen)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
@@ -117,9 +117,10 @@ class Decoder(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the hidden state after the last norm. tokens: [batch, length] -> [batch, length, width]."""
         cos, sin = _rotation(self.shape, tokens.shape[1])
+        seen = _visible(tokens)
         x = self.embed_tokens(tokens)
         for layer in self.layers:
-            x = layer(x, cos, sin)
+            x = layer(x, cos, sin, seen)
         out: Tensor = self.norm(x)
         return out
 
@@ -136,6 +137,17 @@ class Decoder(nn.Module):
         each = functional.cross_entropy(logits, tokens[:, 1:].flatten()[counts], reduction="none")
         kept = weights.flatten()[counts]
         return (each * kept).sum() / kept.sum()
+
+
+def _visible(tokens: Tensor) -> Tensor:
+    """Return who sees whom: each token those before it in its own conversation, which begins with the token 0.
+
+    Conversations that lie in one row for the sake of speed would otherwise have to be told apart by learning.
+    tokens: [batch, length] -> [batch, 1, length, length].
+    """
+    conversation = (tokens == 0).cumsum(dim=1)
+    is_same = conversation[:, :, None] == conversation[:, None, :]
+    return is_same.tril()[:, None]
 
 
 def _rotation(shape: Shape, length: int) -> tuple[Tensor, Tensor]:

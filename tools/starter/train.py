@@ -32,9 +32,9 @@ SPLIT = (
 ROWS = (256, 512)
 BATCH = 4096  # tokens a step
 CHECKPOINT_S = 240.0
-PEAK_MATRIX, PEAK_TABLE = 0.02, 3e-3  # learning rates of Muon and of AdamW
+PEAK_MATRIX, PEAK_TABLE = 0.015, 2e-3  # learning rates of Muon and of AdamW
 WARM_UP = 100  # steps
-TAIL = 0.35  # the last part of the run, in which the rates fall to nothing
+TAIL = 0.6  # the last part of the run, in which the rates fall to nothing
 
 
 def train_tokenizer(text: Path, size: int) -> Tokenizer:

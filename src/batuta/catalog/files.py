@@ -26,7 +26,7 @@ SUFFIX = ".gguf"
 WEIGHTS = ".safetensors"
 CONFIG = "config.json"  # with weights beside it, a folder is a model
 BESIDE = (WEIGHTS, ".json", ".jinja")  # files of such a folder that say something of the model
-PARTIAL = frozenset({".part", ".partial", ".incomplete", ".download", ".crdownload", ".tmp"})
+PARTIAL = frozenset({"part", "partial", "incomplete", "download", "crdownload", "tmp"})  # between dots of a name
 DEEPEST = 12  # folders below a root; a cache of models has five
 SETTLE_S = 10.0  # a bad file that was changed this lately is still being written
 _PART = re.compile(r"^(?P<base>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf$", re.IGNORECASE)
@@ -243,11 +243,15 @@ class FileScanner:
     ) -> Iterator[tuple[str, _Signature]]:
         """Yield Ollama's blobs that are there: a pull under way has a manifest only when it is done."""
         real_roots = _real(self._allowed)
+        is_inside = _is_inside(ollama.blobs, real_roots)
         for path, name in ollama.models(problems).items():
             with suppress(OSError):
-                facts = os.stat(path)  # noqa: PTH116  # paths are text here
-                is_ours = stat.S_ISREG(facts.st_mode) and _is_inside(path, real_roots)
-                if is_ours and not bad_address(path) and _first(facts, seen):
+                facts = os.lstat(path)
+                if stat.S_ISLNK(facts.st_mode) or not is_inside:
+                    if not _is_inside(path, real_roots):
+                        continue
+                    facts = os.stat(path)  # noqa: PTH116  # paths are text here
+                if stat.S_ISREG(facts.st_mode) and not bad_address(path) and _first(facts, seen):
                     self._stems[path] = name if not bad_address(name) else ""
                     self._ollama[path] = name
                     yield path, _Signature(facts.st_size, facts.st_mtime_ns)
@@ -258,7 +262,7 @@ def is_model_name(name: str) -> bool:
     lower = name.lower()
     if not lower.endswith(SUFFIX) or lower.startswith(".") or "mmproj" in lower:
         return False
-    return not PARTIAL & set(Path(lower).suffixes)
+    return PARTIAL.isdisjoint(lower.split(".")[1:])
 
 
 def _walk(

@@ -15,10 +15,13 @@ from batuta.catalog.external import SeenKey
 from batuta.catalog.itself import same_place
 from batuta.catalog.records import LOCAL, Choices, ModelRecord, ProviderState
 from batuta.catalog.shelves import Shelf
+from batuta.errors import BadRequest, Conflict
 from batuta.kinds import KINDS
 
+SETTINGS: Final = "settings"  # source of a provider that the settings name
 FOUND: Final = "found"  # source of a provider that nobody named
 PERSON: Final = "person"  # source of a provider that a person added
+CHANGEABLE: Final = frozenset({PERSON, FOUND})  # what a person may switch, replace and delete while Batuta runs
 HOST: Final = "127.0.0.1"  # no other machine is ever asked
 OLLAMA: Final = "ollama"
 
@@ -86,6 +89,36 @@ def is_overruled(found: Provider, states: Iterable[ProviderState]) -> bool:
         for state in states
         if state.source != FOUND
     )
+
+
+def overruled(states: Mapping[str, ProviderState]) -> list[str]:
+    """Return the ids of the providers that were found and that a person or the settings have put aside."""
+    found = (state.provider for state in states.values() if state.source == FOUND)
+    return [provider.id for provider in found if is_overruled(provider, states.values())]
+
+
+def changeable(state: ProviderState | None, provider_id: str) -> ProviderState:
+    """Return a provider that a person may change here. Raises BadRequest for any other."""
+    if state is None:
+        raise BadRequest(f"there is no provider {provider_id!r}; GET /manage/providers lists them")
+    if state.source not in CHANGEABLE:
+        where = "from the settings" if state.source == SETTINGS else "with Batuta"
+        raise BadRequest(f"{provider_id} comes {where} and cannot be changed or deleted here")
+    return state
+
+
+def check_is_gone(state: ProviderState) -> None:
+    """Raise Conflict for a provider that would be found again as soon as it is deleted."""
+    if state.source == FOUND and (state.is_online is not False or state.provider.key_ref):
+        where = f"its key is in {_variable(state.provider)}" if state.provider.key_ref else "it was found here"
+        raise Conflict(
+            f"{state.provider.id} would be found again: {where}. To have it unused, switch it off (PATCH "
+            f"/manage/providers/{state.provider.id} enabled: false); that is remembered"
+        )
+
+
+def _variable(provider: Provider) -> str:
+    return (provider.key_ref or "").removeprefix("env:")
 
 
 def is_worth_a_knock(door: Door, states: Iterable[ProviderState]) -> bool:

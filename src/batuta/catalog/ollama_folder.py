@@ -30,8 +30,9 @@ class OllamaFolder:
     """The manifests below one folder; one that has not changed is not read again."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._known: dict[str, tuple[int, int, str | None]] = {}
+        self._top = str(root / "manifests")
+        self.blobs = str(root / "blobs")
+        self._known: dict[str, tuple[int, int, str | None, str]] = {}
 
     def models(self, problems: list[Problem]) -> dict[str, str]:
         """Return the path of each model's blob, with its name. Folders that cannot be read become problems.
@@ -39,19 +40,21 @@ class OllamaFolder:
         A blob with several names is called by the first of them; `latest` says least and comes last.
         """
         named: dict[str, list[str]] = {}
-        seen: dict[str, tuple[int, int, str | None]] = {}
-        top = self._root / "manifests"
-        for path, facts in _files(top, problems):
+        seen: dict[str, tuple[int, int, str | None, str]] = {}
+        for path, facts in _files(self._top, problems):
             signature = (facts.st_size, facts.st_mtime_ns)
             known = self._known.get(path)
-            digest = known[2] if known is not None and known[:2] == signature else _digest_in(path, facts.st_size)
-            seen[path] = (*signature, digest)
-            if digest is not None:
-                named.setdefault(digest, []).append(name_of(Path(path).relative_to(top).parts))
+            if known is None or known[:2] != signature:
+                name = name_of(tuple(path[len(self._top) + 1 :].split(os.sep)))  # noqa: PTH206  # a text
+                known = (*signature, _digest_in(path, facts.st_size), name)
+            seen[path] = known
+            if known[2] is not None:
+                named.setdefault(known[2], []).append(known[3])
         self._known = seen
-        blobs = self._root / "blobs"
         return {
-            str(blobs / digest.replace(":", "-")): min(names, key=lambda name: (name.endswith(":latest"), name))
+            f"{self.blobs}{os.sep}{digest.replace(':', '-')}": min(
+                names, key=lambda name: (name.endswith(":latest"), name)
+            )
             for digest, names in named.items()
         }
 
@@ -84,9 +87,9 @@ def _digest_in(path: str, size: int) -> str | None:
     return None
 
 
-def _files(top: Path, problems: list[Problem]) -> Iterator[tuple[str, os.stat_result]]:
+def _files(top: str, problems: list[Problem]) -> Iterator[tuple[str, os.stat_result]]:
     """Yield the files below `top`, links left out: a manifest is never one."""
-    todo, count = [(str(top), 0)], 0
+    todo, count = [(top, 0)], 0
     while todo:
         folder, depth = todo.pop()
         try:

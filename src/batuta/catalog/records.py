@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider, Role
-from batuta.kinds import COMMAND, is_loaded, is_preset
+from batuta.kinds import COMMAND, has_own_context, is_loaded, is_preset
 
 LOCAL = Provider("local", "local_worker", name="This machine", is_local=True)
 COMMANDS = Provider("commands", COMMAND, name="Your commands", is_local=True)
@@ -155,7 +155,10 @@ class ModelRecord:
     def spec(
         self, provider: Provider, defaults: Defaults, roles: frozenset[Role], preset: Preset = NO_PRESET
     ) -> ModelSpec:
-        """Make the spec others see. The context of a model that Batuta loads is what it can have, up to the setting.
+        """Make the spec others see.
+
+        The context of a model that Batuta loads is what it can have, up to the setting; where a load sets none, it is
+        what the program says.
 
         Batuta loads the models of providers whose kind says so and that run here: another machine's memory is not
         in our books.
@@ -163,7 +166,7 @@ class ModelRecord:
         is_loadable = is_loaded(provider.kind) and provider.is_local
         is_sized = is_loadable and not is_preset(provider.kind)
         context = self.found.context_length
-        if is_sized:
+        if is_loadable and not has_own_context(provider.kind):
             context = min(context or defaults.context_length, defaults.context_length)
         return ModelSpec(
             id=self.id,

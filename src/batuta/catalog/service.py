@@ -7,19 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from batuta import __version__
 from batuta.catalog import commands, itself, names
+from batuta.catalog.change import NOTHING, Change, ChoicePatch, Describe, Listener, ListModels, Standing
 from batuta.catalog.configured import configured_providers, named_files, taken, unmatched_wishes
 from batuta.catalog.defaults import Surroundings
 from batuta.catalog.discovery import Merge, merge, printable
 from batuta.catalog.entities import ModelSpec, Provider, Role
+from batuta.catalog.external import SeenKey
 from batuta.catalog.files import FileScanner, ReadFile, Roots
+from batuta.catalog.finding import (
+    CHANGEABLE,
+    FOUND,
+    PERSON,
+    Door,
+    Places,
+    changeable,
+    check_is_gone,
+    is_worth_keeping,
+    overruled,
+)
+from batuta.catalog.neighbours import Neighbours
 from batuta.catalog.records import (
     COMMANDS,
     LOCAL,
@@ -50,46 +64,6 @@ ASK_WITHIN_S = 15.0  # a provider that needs longer to list its models is as goo
 LONGEST_VERSION = 80  # characters; what an engine says of itself is shown on one line
 FOUND_BY = "found_by"  # meta: the version that read the files; another one reads them again
 
-Standing = Callable[[], tuple[Collection[str], int]]
-ListModels = Callable[[Provider], Awaitable[Sequence[Reported]]]
-Describe = Callable[[Provider], Awaitable[Described | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is different now.
-
-    Attributes:
-        added: models that were not in the catalog.
-        changed: models of which something is different, or which are back.
-        absent: models that are not seen any more; they keep their settings.
-        removed: ids of models that a person forgot, or whose provider a person deleted.
-        providers: ids of providers that came, went, were replaced, or changed between online and offline.
-        defaults: who holds the roles that nobody gave, when that has changed.
-    """
-
-    added: tuple[ModelSpec, ...] = ()
-    changed: tuple[ModelSpec, ...] = ()
-    absent: tuple[ModelSpec, ...] = ()
-    removed: tuple[str, ...] = ()
-    providers: tuple[str, ...] = ()
-    defaults: Mapping[Role, str] | None = None
-
-
-class ChoicePatch(TypedDict, total=False):
-    """What a person may set about a model; see `records.Choices`."""
-
-    pinned: bool
-    ttl_s: float | None
-    roles: frozenset[Role]
-    enabled: bool
-    name: str | None
-
-
-Listener = Callable[[Change], None]
-NOTHING = Change()
-PERSON = "person"  # source of a provider that a person added
-
 
 class Catalog:
     """Owns the records.
@@ -104,6 +78,7 @@ class Catalog:
         on_error: called with (task name, error) if the loop dies, which is a bug.
         roots: folders searched for model files; those of the settings when None.
         device: the ledger that local models are booked in.
+        places: where to look beside the settings: ports, other programs' folders, keys; None: nowhere.
         bundled: files that come with Batuta -> the role each was made for.
         standing: gives the ids of models in memory and the largest device's budget in bytes, by which a role that
             nobody gave gets its holder; None: such a role has none.
@@ -121,6 +96,7 @@ class Catalog:
         describe: Describe | None = None,
         roots: Roots | None = None,
         device: str = "host",
+        places: Places | None = None,
         bundled: Mapping[Path, Role] = MappingProxyType({}),
         standing: Standing | None = None,
     ) -> None:
@@ -132,10 +108,12 @@ class Catalog:
         self._roles = RoleKeeper(commands.wanted_roles(settings))
         self._bundled = {str(path): role for path, role in bundled.items()}
         self._standing = standing
+        self._neighbours = Neighbours(places)
         self._scanner = FileScanner(
             settings.model_roots if roots is None else roots,
             read_file,
             files=(*named_files(self._roles.wanted.values()), *bundled),
+            shelves=self._neighbours.shelves,
             must_exist=bool(settings.models_dirs) and roots is None,
         )
         self._commands = commands.found_commands(settings)
@@ -144,9 +122,10 @@ class Catalog:
         self._specs: dict[str, ModelSpec] = {}
         self._providers = configured_providers(settings)
         self._asked_at: dict[str, float] = {}
-        self._former: dict[str, Provider] = {}  # of the settings of an earlier start
+        self._former: dict[str, Provider] = {}  # of an earlier start, or overruled
         self._unsaved: set[str] = set()
         self._file_problems: tuple[Problem, ...] = ()
+        self._listed: list[Found] | None = None
         self._report_problems: dict[str, tuple[Problem, ...]] = {}
         self._save_problem: str | None = None
         self._listeners: list[Listener] = []
@@ -168,13 +147,10 @@ class Catalog:
             HostError, BadSettings: the store cannot be used; see `Store.open`.
         """
         contents = await self._store.open()
-        for provider, source in contents.providers:
-            if provider.id in self._providers:
-                continue
-            if source == PERSON:
-                self._providers[provider.id] = ProviderState(provider, source)
-            else:
-                self._former[provider.id] = provider
+        back = self._neighbours.restore(contents.providers, self._providers)
+        self._providers |= back.states
+        self._former |= back.former
+        self._take_up(*self._neighbours.with_keys(self._providers))
         for record in contents.models:
             is_served = record.provider_id in self._providers
             self._records[record.id] = record if is_served else replace(record, is_present=False)
@@ -189,7 +165,11 @@ class Catalog:
 
     def _is_known(self, contents: Contents) -> bool:
         stored = dict(contents.providers)
-        return all(stored.get(state.provider) == state.source for state in self._providers.values())
+        return all(stored.get(provider) == source for provider, source in self._worth_keeping())
+
+    def _worth_keeping(self) -> list[tuple[Provider, str]]:
+        served = {record.provider_id for record in self._records.values()}
+        return [(s.provider, s.source) for s in self._providers.values() if is_worth_keeping(s, served)]
 
     async def aclose(self) -> None:
         """Stop looking, save what is not saved yet, close the store."""
@@ -255,12 +235,16 @@ class Catalog:
         offline = [
             Problem(state.provider.name or state.provider.id, state.message)
             for state in self._providers.values()
-            if state.is_online is False and state.provider.enabled
+            if state.is_online is False and state.provider.enabled and state.source != FOUND  # nobody asked for it
         ]
         reported = [problem for problems in self._report_problems.values() for problem in problems]
         reported += commands.renamed(self._records.values())
         unsaved = [Problem("settings", self._save_problem)] if self._save_problem else []
         return (*self._store.problems, *unsaved, *self._unmatched, *self._file_problems, *reported, *offline)
+
+    def seen_keys(self) -> tuple[SeenKey, ...]:
+        """Return the keys of external APIs that are in the environment, by their names."""
+        return self._neighbours.keys
 
     def is_offline(self, provider_id: str) -> bool:
         """Say whether the provider could not be reached the last time it was asked."""
@@ -349,7 +333,7 @@ class Catalog:
             NotSaved: the database cannot be written; nothing was changed.
         """
         async with self._saving:
-            if (known := self._providers.get(provider.id)) is not None and known.source != PERSON:
+            if (known := self._providers.get(provider.id)) is not None and known.source not in CHANGEABLE:
                 raise taken(known)
             if self._is_itself(provider):
                 raise BadRequest(f"{provider.base_url} is this Batuta itself; it cannot be its own provider")
@@ -357,26 +341,51 @@ class Catalog:
             self._former.pop(provider.id, None)
             self._report_problems.pop(provider.id, None)
             self._providers[provider.id] = ProviderState(provider, PERSON)
-        self._publish(providers=(provider.id,))
+            given_way = self._give_way()
+        self._publish(providers=(provider.id, *given_way))
         await self._ask(provider)
         await self._save()
         return self._providers[provider.id]
 
-    async def remove_provider(self, provider_id: str) -> None:
-        """Delete a provider that a person added, and its models with their settings.
+    def _give_way(self) -> list[str]:
+        """Put away what was found where a person has now said who is there; return the ids."""
+        ids = overruled(self._providers)
+        for provider_id in ids:
+            self._apply(provider_id, merge(self._records, provider_id, ()))
+            self._former[provider_id] = self._providers.pop(provider_id).provider
+        return ids
+
+    async def switch_provider(self, provider_id: str, *, enabled: bool) -> ProviderState:
+        """Switch a provider on or off, for good; return how it stands. One that is on is asked what it has.
 
         Raises:
             BadRequest: there is no such provider, or the settings name it.
             NotSaved: the database cannot be written; nothing was changed.
         """
         async with self._saving:
-            state = self._providers.get(provider_id)
-            if state is None:
-                raise BadRequest(f"there is no provider {provider_id!r}; GET /manage/providers lists them")
-            if state.source != PERSON:
-                raise BadRequest(f"{provider_id} comes from the settings or with Batuta and cannot be deleted here")
+            state = changeable(self._providers.get(provider_id), provider_id)
+            state = ProviderState(replace(state.provider, enabled=enabled), state.source)
+            await self._store.save_providers([(state.provider, state.source)])
+            self._providers[provider_id] = state
+            self._neighbours.note_switch(state.provider)
+        self._publish(providers=(provider_id,))
+        await self._ask(state.provider)
+        await self._save()
+        return self._providers.get(provider_id, state)
+
+    async def remove_provider(self, provider_id: str) -> None:
+        """Delete a provider that a person added, or that was found and is gone, and its models with their settings.
+
+        Raises:
+            BadRequest: there is no such provider, or the settings name it.
+            Conflict: it was found, and would be found again.
+            NotSaved: the database cannot be written; nothing was changed.
+        """
+        async with self._saving:
+            check_is_gone(changeable(self._providers.get(provider_id), provider_id))
             await self._store.delete_provider(provider_id)
             del self._providers[provider_id]
+            self._neighbours.forget(provider_id)
             self._report_problems.pop(provider_id, None)
             self._asked_at.pop(provider_id, None)
             self._records = {i: record for i, record in self._records.items() if record.provider_id != provider_id}
@@ -424,6 +433,11 @@ class Catalog:
             for state in self._providers.values():
                 if is_asked or self._is_due(state):
                     group.create_task(self._ask(state.provider))
+            for door in self._neighbours.doors:
+                group.create_task(self._look_behind(door, is_asked=is_asked))
+        if self._neighbours.end_round():
+            self._publish()
+            await self._look_at_files()
         self._judge_wishes()
 
     def _is_due(self, state: ProviderState) -> bool:
@@ -432,10 +446,31 @@ class Catalog:
             return True
         return self._clock.monotonic() - asked >= (ASK_FAR_EVERY_S if state.is_online else ASK_AGAIN_S)
 
+    async def _look_behind(self, door: Door, *, is_asked: bool) -> None:
+        """Knock at a port; take up who is new there, and ask it what it has."""
+        if self._own_address is not None and self._own_address.is_at(door.url):
+            return
+        met = await self._neighbours.behind(door, self._providers, now=self._clock.monotonic, is_asked=is_asked)
+        if met is not None:
+            self._take_up(met)
+            await self._ask(met)
+
+    def _take_up(self, *providers: Provider) -> None:
+        """Have providers that were found."""
+        for provider in providers:
+            self._former.pop(provider.id, None)
+            self._providers[provider.id] = ProviderState(provider, FOUND)
+            self._is_configuration_saved = False
+        if providers:
+            self._publish(providers=tuple(provider.id for provider in providers))
+
     async def _look_at_files(self) -> None:
         scan = await asyncio.to_thread(self._scanner.scan, monotonic=self._clock.monotonic(), wall=self._clock.wall())
         self._file_problems = scan.problems
-        self._apply(LOCAL.id, merge(self._records, LOCAL.id, scan.found))
+        listed = self._neighbours.listed(scan, self._records, self._providers)
+        if listed != self._listed:  # comparing thousands of them with the records would hold the loop up
+            self._listed = listed
+            self._apply(LOCAL.id, merge(self._records, LOCAL.id, listed))
 
     async def _ask(self, provider: Provider) -> None:
         if provider.kind in OURS or not provider.enabled:
@@ -499,7 +534,7 @@ class Catalog:
     async def _save_configuration(self) -> None:
         """Write the providers that models refer to, once a start."""
         if not self._is_configuration_saved:
-            await self._store.save_providers((state.provider, state.source) for state in self._providers.values())
+            await self._store.save_providers(self._worth_keeping())
             await self._store.save_meta(FOUND_BY, __version__)
             self._is_configuration_saved = True
 
@@ -516,7 +551,9 @@ class Catalog:
     def _publish(self, *, providers: tuple[str, ...] = ()) -> None:
         """Make the specs anew and tell what is different."""
         old = self._specs
-        specs = {model_id: self._spec(record, record.choices.roles) for model_id, record in self._records.items()}
+        hidden = self._neighbours.hidden(self._records, self._providers)
+        shown = (record for model_id, record in self._records.items() if model_id not in hidden)
+        specs = {record.id: self._spec(record, record.choices.roles) for record in shown}
         before = self._roles.defaults
         self._specs = self._roles.assigned(specs, self._surroundings())
         different = [spec for model_id, spec in self._specs.items() if model_id in old and old[model_id] != spec]

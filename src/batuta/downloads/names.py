@@ -249,5 +249,5 @@ def _by_quant(wanted: Wanted, found: Sequence[Choice]) -> Choice:
 
 
 def _there_is(near: str | None, known: Sequence[str]) -> str:
-    hint = f"did you mean {near}? " if near else ""
-    return f"{hint}It has {', '.join(known[:20]) or 'none that is named'}{', ...' if len(known) > 20 else ''}"
+    hint = f"did you mean {near}? It" if near else "it"
+    return f"{hint} has {', '.join(known[:20]) or 'none that is named'}{', ...' if len(known) > 20 else ''}"

@@ -24,7 +24,7 @@ from batuta.downloads.part import DISK, Disk, discard_leftovers
 from batuta.downloads.progress import Progress, Rate
 from batuta.downloads.uploads import Uploads
 from batuta.engines.transport import Transport
-from batuta.errors import BatutaError, Conflict
+from batuta.errors import BatutaBug, BatutaError, Conflict
 from batuta.observe.bus import Bus
 from batuta.observe.events import DownloadFailed, DownloadFinished, DownloadProgress
 from batuta.settings import Settings, config_path
@@ -214,11 +214,19 @@ class Downloads:
 
     async def _run(self, pull: Pull) -> None:
         pull.state = "listing"
-        async with asyncio.TaskGroup() as group:  # stopping the worker stops the download with it
-            task = group.create_task(self._fetch(pull), name=f"download {pull.id}")
-            self._current = (pull, task)
-            await asyncio.wait({task})
-        self._current = None
+        try:
+            async with asyncio.TaskGroup() as group:  # stopping the worker stops the download with it
+                task = group.create_task(self._fetch(pull), name=f"download {pull.id}")
+                self._current = (pull, task)
+                await asyncio.wait({task})
+        except BaseExceptionGroup:  # a fault of ours: whoever waits is told, and the worker's owner too
+            pull.error = BatutaBug(
+                f"something went wrong inside Batuta while it downloaded {pull.name}; its log says what"
+            )
+            self._end(pull, "failed")
+            raise
+        finally:
+            self._current = None
         if task.cancelled():
             self._end(pull, "cancelled")
             return

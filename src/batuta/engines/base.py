@@ -66,11 +66,12 @@ class LoadProgress:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """A finished load: bytes it really took (0: unknown) and seconds."""
+    """A finished load: bytes it really took (0: unknown) and seconds. `fixed`: as of a `Resident`."""
 
     memory_bytes: int
     seconds: float
     was_resident: bool = False
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Resident:
         is_loading: it is on its way in.
         address: its name at the engine, where the engine knows no ids.
         is_asleep: its weights are parked outside the device (a warm tier).
+        fixed: why it can neither be unloaded nor put to sleep, and what a person can do about it; empty: it can.
     """
 
     model_id: str
@@ -90,6 +92,7 @@ class Resident:
     is_loading: bool = False
     address: str = ""
     is_asleep: bool = False
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +205,11 @@ class LoadableEngine(Engine, Protocol):
         ...
 
     async def unload(self, spec: ModelSpec) -> None:
-        """Take the model out of memory; return when the memory is back. Fine if it was not there."""
+        """Take the model out of memory; return when the memory is back. Fine if it was not there.
+
+        Raises CannotUnload where that will not change while it is in memory; it is not asked again then. An engine
+        that knows so before says it in `Resident.fixed`.
+        """
         ...
 
     async def resident(self) -> Sequence[Resident]:
@@ -221,7 +228,8 @@ class SleepingEngine(LoadableEngine, Protocol):
     async def sleep(self, spec: ModelSpec) -> None:
         """Park the model's weights outside the device; return when its device memory is back.
 
-        `resident` then reports it as asleep. Raises ModelError or ProviderError when it stays where it is.
+        `resident` then reports it as asleep. Raises ModelError or ProviderError when it stays where it is; CannotUnload
+        as `unload` does.
         """
         ...
 
@@ -240,7 +248,14 @@ class DescribedEngine(Engine, Protocol):
 
 @runtime_checkable
 class NoticingEngine(Engine, Protocol):
-    """An engine that hears by itself when something changes, so that nobody has to ask it often."""
+    """An engine that hears by itself when something changes, so that nobody has to ask it often.
+
+    Attributes:
+        is_hearing: it would hear of a change now; while it would not, it is asked like any other.
+    """
+
+    @property
+    def is_hearing(self) -> bool: ...
 
     def notice(self, on_change: ChangeListener) -> None:
         """Call `on_change()` when models came, went, were loaded or unloaded by anybody."""

@@ -23,6 +23,7 @@ import orjson
 from batuta.chat.dialects.openai import InBandError, find_error
 from batuta.errors import (
     BatutaError,
+    CannotUnload,
     Cause,
     ContextFull,
     KeyInvalid,
@@ -156,7 +157,7 @@ FAULTS: dict[Seen, Fault] = {
     Seen.BROKEN_FILE: Fault(
         "words for a broken file", ModelFailed, "cannot read the model's file; fetch it anew", Cause.CORRUPT_FILE
     ),
-    Seen.CANNOT_UNLOAD: Fault("a server of one model", ModelFailed, "cannot unload the model"),
+    Seen.CANNOT_UNLOAD: Fault("a server of one model", CannotUnload, "cannot unload the model"),
     Seen.ENGINE_DEAD: Fault("503 of vLLM's `/health`", UpstreamUnreachable, "answers, but cannot compute", _OFF),
 }
 
@@ -174,7 +175,11 @@ STATUSES: dict[int, Seen] = {
 }
 """Statuses with a meaning of their own; the rest go by their class."""
 
-_FULL = r"exceeds the available context size|maximum context length|maximum model length|context_length_exceeded"
+_FULL = (
+    r"exceeds the available context size|maximum context length|maximum model length|context_length_exceeded"
+    r"|\binput length exceeds the context length"  # Ollama's, of texts to embed
+    r"|context the overflows|context overflows|tokens to keep from the initial prompt is greater"  # LM Studio's
+)
 _UNABLE = r"\b(image|audio|video)\w* inputs? (is|are) not supported|failed to initialize samplers"
 
 WORDS: tuple[tuple[re.Pattern[str], Seen], ...] = (
@@ -216,12 +221,16 @@ _PROMPT_TOKENS = (
     r"requested (\d+) tokens",
     r"contains (?:at least )?(\d+) (?:input )?tokens",
     r"prompt \(length (\d+)\)",
+    r"keep the first (\d+) tokens",
+    r"\bn_keep: (\d+)",
 )
 _CONTEXT_TOKENS = (
     r'"n_ctx":\s*(\d+)',
     r"context size \((\d+) tokens\)",
     r"maximum context length (?:is|of) (\d+)",
     r"maximum model length of (\d+)",
+    r"context length of only (\d+) tokens",
+    r"\bn_ctx: (\d+)",
 )
 
 KINDS: dict[str, Seen] = {

@@ -13,13 +13,12 @@ from batuta.engines.base import LoadProgress, LoadReport, ProgressListener
 from batuta.engines.faults import Seen, fault
 from batuta.engines.llama_server_api import LlamaServerApi
 from batuta.engines.llama_server_sight import Sight
-from batuta.engines.llama_server_wire import EXITS, RUNNING, Event, Look, Row, State
+from batuta.engines.llama_server_wire import EXITS, RUNNING, STOP_IT, Event, Look, Row, State
 from batuta.engines.local_loads import poll_until
 from batuta.engines.openai_compat import named
 from batuta.errors import BatutaError, Cause, UpstreamOverloaded, UpstreamRejected, UpstreamUnreachable
 
 LATE_S: Final = 5.0  # so long after an unload the device may still be giving its memory back
-STOP_IT: Final = "it holds the one model it was started with; to get its memory back, stop it where it was started"
 
 
 class Step(Enum):
@@ -134,7 +133,8 @@ class Memory:
         finally:
             del self._tellers[spec.address]
         self._sight.keep(spec)
-        return LoadReport(self._sight.held(row).memory_bytes, loop.time() - started, was_resident)
+        held = self._sight.held(row)
+        return LoadReport(held.memory_bytes, loop.time() - started, was_resident, held.fixed)
 
     async def _bring_in(self, spec: ModelSpec) -> tuple[Row, bool]:
         """Go on until the model is there; return it, and whether it was there from the start.
@@ -220,7 +220,7 @@ class Memory:
         """Have a router end the model's process; return when it has. Fine if there was none.
 
         Raises:
-            ModelFailed: the server holds this one model, and is not ours to stop.
+            CannotUnload: the server holds this one model, and is not ours to stop.
             ProviderError: it did not do it in time, or cannot be asked.
         """
         if self._sight.last.is_router:

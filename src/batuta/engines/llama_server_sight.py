@@ -15,6 +15,7 @@ from batuta.engines.faults import Seen, fault
 from batuta.engines.llama_server_api import LlamaServerApi
 from batuta.engines.llama_server_wire import (
     RUNNING,
+    STOP_IT,
     Event,
     Look,
     Mode,
@@ -166,6 +167,7 @@ class Sight:
             is_loading=row.state is State.LOADING,
             address=mine.address if mine else row.id,
             is_asleep=row.state is State.SLEEPING,
+            fixed="" if self.last.is_router or row.state is State.SLEEPING else STOP_IT,
         )
 
     def not_installed(self, spec: ModelSpec) -> BatutaError:

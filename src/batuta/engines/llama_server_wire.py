@@ -27,6 +27,7 @@ SINGLE_NOTE: Final = (
     "it holds the one model it was started with, which Batuta can neither load nor unload; "
     "start it without a model (router mode) and Batuta manages all it has"
 )
+STOP_IT: Final = "it holds the one model it was started with; to get its memory back, stop it where it was started"
 DEAF_NOTE: Final = (
     "it is older than June 2026 and does not tell of changes: loads show no progress, and Batuta has to ask more "
     "often; update llama.cpp"

@@ -88,7 +88,8 @@ class LMStudioEngine:
     # --- who and what --------------------------------------------------------------------------------------------
 
     async def describe(self) -> EngineInfo:
-        return EngineInfo(note=NOTES[(await self._sight.look(PROBE_S)).api])
+        look = await self._sight.look(PROBE_S)
+        return EngineInfo(note=NOTES[look.api] if self.provider.is_local else "")  # notes are about loading
 
     async def list_models(self) -> Sequence[ReportedModel]:
         return tuple(reported(row) for row in (await self._sight.look()).rows.values())

@@ -8,7 +8,7 @@ from typing import Self
 from batuta.catalog.entities import ModelSpec
 from batuta.engines.base import RawCall, RawReply
 from batuta.engines.faults import Seen, fault
-from batuta.engines.lmstudio_wire import FIRST_EVENT, answered_by, is_other
+from batuta.engines.lmstudio_wire import FIRST_EVENT, answered_by, has_event, is_other
 from batuta.engines.openai_compat import OpenAIWire, WholeReply, place_of
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError
@@ -72,7 +72,7 @@ class _NamedReply:
         if self._is_known:
             return await anext(self._chunks)
         start = b""
-        while (said := answered_by(start)) is None and len(start) < FIRST_EVENT and b"\n\n" not in start:
+        while (said := answered_by(start)) is None and len(start) < FIRST_EVENT and not has_event(start):
             if not (more := await anext(self._chunks, b"")):
                 break
             start += more

@@ -10,7 +10,7 @@ from batuta.engines.base import LoadProgress, LoadReport, ProgressListener
 from batuta.engines.faults import Seen, fault
 from batuta.engines.lmstudio_api import LMStudioApi
 from batuta.engines.lmstudio_sight import Sight
-from batuta.engines.lmstudio_wire import NOTES, Api, Row, load_body
+from batuta.engines.lmstudio_wire import NOTES, Api, Row, load_body, stays
 from batuta.engines.local_loads import poll_until
 from batuta.engines.openai_compat import named
 from batuta.errors import BatutaError, Cause, UpstreamRejected, UpstreamUnreachable
@@ -71,7 +71,8 @@ class Memory:
                         continue
                     self._sight.keep(spec)
                     seconds = loop.time() - started
-                    return LoadReport(self._sight.held(row).memory_bytes, seconds, was_resident and not tries)
+                    held = self._sight.held(row)
+                    return LoadReport(held.memory_bytes, seconds, was_resident and not tries, held.fixed)
         except TimeoutError:
             raise self._fault(Seen.LOAD_TIMEOUT, f"it had {self._load_timeout_s:g} s", spec) from None
 
@@ -140,7 +141,7 @@ class Memory:
         """Take every copy out; return when none is listed. Fine if there was none.
 
         Raises:
-            ModelFailed: the version cannot.
+            CannotUnload: the version cannot.
             ProviderError: it cannot be asked, or did not do it in time.
         """
         self._sight.let_go(spec)
@@ -160,8 +161,8 @@ class Memory:
         row = look.find(spec.address)
         if row is None or not row.instances:
             return row is None or not row.is_loading
-        if look.api is not Api.V1:
-            raise self._fault(Seen.CANNOT_UNLOAD, f"{NOTES[look.api]}, or eject {row.key} there", spec)
+        if why := stays(look.api, row):
+            raise self._fault(Seen.CANNOT_UNLOAD, why, spec)
         for copy in row.instances:
             await self._api.unload(copy, model=spec.id)
         row = (await self._sight.look()).find(spec.address)

@@ -10,7 +10,7 @@ from batuta.catalog.entities import ModelSpec
 from batuta.engines.base import LOST, GoneListener, Resident
 from batuta.engines.faults import Seen, fault
 from batuta.engines.lmstudio_api import LMStudioApi
-from batuta.engines.lmstudio_wire import Api, Look, Row, nearest
+from batuta.engines.lmstudio_wire import Api, Look, Row, nearest, stays
 from batuta.engines.local_loads import LocalLoads
 from batuta.engines.openai_compat import PROBE_S
 from batuta.errors import BatutaError, UpstreamTimeout, UpstreamUnreachable
@@ -41,7 +41,8 @@ class Sight:
         self._fresh_s = fresh_s
         self._look_s = look_s
         self._last = Look(Api.V1, {})
-        self._looked_at = self.shrunk_at = float("-inf")
+        self._looked_at = self._tried_at = self.shrunk_at = float("-inf")
+        self._begun = self._newest = 0  # numbers of looks: the last begun, the newest answered
         self._turn = asyncio.Lock()
         self._mine: dict[str, ModelSpec] = {}  # address -> what we loaded or asked, and did not unload
         self._on_gone: list[GoneListener] = []
@@ -49,15 +50,23 @@ class Sight:
     # --- looking -------------------------------------------------------------------------------------------------
 
     async def look(self, within_s: float | None = None) -> Look:
-        """Ask what there is and what is in memory, and tell of models of ours that went. Raises ProviderError."""
-        before = self._last.held
+        """Ask what there is and what is in memory, and tell of models of ours that went. Raises ProviderError.
+
+        Looks may overtake each other. One that was begun before the newest that was answered says nothing any more:
+        a model that came in between would seem to be lost.
+        """
+        number = self._begun = self._begun + 1
         try:
-            self._last = await self._api.look(within_s=min(within_s or self._look_s, self._look_s))
+            look = await self._api.look(within_s=min(within_s or self._look_s, self._look_s))
         except UpstreamUnreachable as error:
-            self._lose(list(self._mine), error.message)
+            if number > self._newest:
+                self._lose(list(self._mine), error.message)
             raise
+        if number < self._newest:
+            return self._last
+        before, self._last, self._newest = self._last.held, look, number
         self._looked_at = asyncio.get_running_loop().time()
-        if before - self._last.held:
+        if before - look.held:
             self.shrunk_at = self._looked_at
         gone = [address for address in self._mine if not ((row := self.find(address)) and row.instances)]
         self._lose(gone, f"{self._where} does not hold it any more")
@@ -72,18 +81,24 @@ class Sight:
     async def make_sure(self, spec: ModelSpec) -> None:
         """See that a model is in memory, so that no request makes LM Studio load it.
 
+        One on another machine is its owner's: there, a request may load it.
+
         Raises:
             ProviderError: it cannot be asked, or does not hold the model.
             ModelFailed: it does not even have it.
         """
-        if asyncio.get_running_loop().time() - self._looked_at > self._fresh_s:
-            async with self._turn:  # one look for all who wait for it
-                if asyncio.get_running_loop().time() - self._looked_at > self._fresh_s:
+        asked_at = asyncio.get_running_loop().time()
+        if asked_at - self._looked_at > self._fresh_s:
+            async with self._turn:
+                if self._tried_at < asked_at:  # one look speaks for all who waited for it, answered or not
                     with suppress(UpstreamTimeout):  # it is busy: the answer's name will tell
                         await self.look(PROBE_S)
+                    self._tried_at = asyncio.get_running_loop().time()
         row = self.find(spec.address)
         if row is None:
             raise self.not_installed(spec)
+        if not spec.is_loadable:
+            return
         if not row.instances:
             raise fault(Seen.NOT_RESIDENT, where=self._where, said=spec.address, model=spec.id)
         self.keep(spec)
@@ -110,6 +125,7 @@ class Sight:
             memory_bytes=row.memory_bytes or (mine.need_bytes if mine else 0),
             is_loading=not row.instances,
             address=mine.address if mine else row.key,
+            fixed=stays(self._last.api, row),
         )
 
     def not_installed(self, spec: ModelSpec) -> BatutaError:

@@ -182,6 +182,11 @@ def reported(row: Row) -> ReportedModel:
     )
 
 
+def stays(api: Api, row: Row) -> str:
+    """Return why a model cannot be taken out of memory; empty if it can."""
+    return "" if api is Api.V1 or not row.instances else f"{NOTES[api]}, or eject {row.key} there"
+
+
 def need_of(row: Row) -> MemoryNeed:
     """Return what a copy takes in memory.
 
@@ -226,6 +231,12 @@ def answered_by(data: bytes) -> str | None:
         return str(orjson.loads(found[1])) if found else None
     except orjson.JSONDecodeError:
         return None
+
+
+def has_event(start: bytes) -> bool:
+    """Whether the start of a stream has a whole event in it; comments, which keep a line open, are none."""
+    data = start.replace(b"\r\n", b"\n")
+    return b"\n\n" in data[data.find(b"data:") :] if b"data:" in data else False
 
 
 def is_other(said: str | None, names: Collection[str]) -> bool:

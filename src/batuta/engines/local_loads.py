@@ -61,9 +61,10 @@ class LocalLoads:
         """
         load = self._loads.get(address)
         if load is None:
-            load = self._loads[address] = _Load(asyncio.get_running_loop().create_future())
+            load = _Load(asyncio.get_running_loop().create_future())
             load.done.add_done_callback(_looked_at)
             load.task = self._tasks.start(_run(load, work), name=f"load {address} at {self._where}")
+            self._loads[address] = load
             load.task.add_done_callback(lambda task: self._ended(address, load, task))
         elif load.last is not None:
             on_progress(load.last)

@@ -155,6 +155,10 @@ class LocalWorker:
     def notice(self, on_change: ChangeListener) -> None:
         self._on_change.append(on_change)
 
+    @property
+    def is_hearing(self) -> bool:
+        return self._client.is_connected
+
     def _request(self, spec: ModelSpec) -> dict[str, Any]:
         settings = self._settings
         request: dict[str, Any] = {

@@ -7,8 +7,8 @@ How a connection goes round: `LoopbackClient.send` takes one that is idle, or op
 and parses the answer into a `LoopbackReply`; at the end of the answer the connection is idle again, whether or not
 the reply has been read.
 
-A request is written twice in one case only: a GET or HEAD whose kept connection was hung up without a byte of an answer.
-Anything else may have been taken by the server before it hung up, and what it does must not be done twice.
+A request is written twice in one case only: a GET or HEAD whose kept connection was hung up without a byte of an
+answer. Anything else may have been taken by the server before it hung up, and what it does must not be done twice.
 """
 
 from __future__ import annotations

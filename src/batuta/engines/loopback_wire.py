@@ -6,8 +6,9 @@ A connection that was kept may have been closed by the other side meanwhile. Two
 
 1. Before a request is written: an idle connection that has something to read has been closed, or says what nobody asked
    for. It is not written to (`is_usable`).
-2. After it is written: the other side ended a used connection without a byte of an answer (`was_hung_up`). It may have
-   closed just before, or have taken the request and died. Nobody can tell, so only what may be done twice is sent again.
+2. After it is written: the other side ended a used connection without a byte of an answer (`was_hung_up`). It may
+   have closed just before, or have taken the request and died. Nobody can tell: only what may be done twice is sent
+   again.
 
 Our own deadline is neither: it is a timeout.
 """

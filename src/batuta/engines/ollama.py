@@ -91,6 +91,7 @@ class OllamaEngine:
         self._shelf = Shelf()
         self._contexts: dict[str, int] = {}  # what is in memory -> the context it has there
         self._asked: set[str] = set()  # addresses of what we loaded or asked
+        self._begun = self._newest = 0  # numbers of looks at `ps`: the last begun, the newest answered
 
     def __repr__(self) -> str:
         return f"<OllamaEngine {self.provider.id} at {self._place}, holds {', '.join(self._contexts) or 'nothing'}>"
@@ -162,7 +163,7 @@ class OllamaEngine:
         try:
             await self._keep(spec, FOREVER, timeout_s=self._load_timeout_s)  # 2
         except BatutaError as error:
-            raise self._why(error, spec) from None
+            raise self._why(await self._loss(error), spec) from None
         within_s = min(LISTED_S, self._load_timeout_s)
         if not await poll_until(lambda: self._is_listed(spec), poll_s=self._poll_s, within_s=within_s):  # 3
             message = f"{self._place} said that {spec.address} was loaded, but does not list it; it may have crashed"
@@ -173,14 +174,15 @@ class OllamaEngine:
     async def unload(self, spec: ModelSpec) -> None:
         """Take the model out of memory: stop a load under way, send it away, wait until the list lacks it.
 
-        1. It is held under the name of another model of ours: that one stays, and there is nothing to gain.
+        1. It is held under the name of another model with the same weights: that one stays until it is sent away
+           itself, and there is nothing to gain.
         2. An Ollama that is not running holds nothing.
         """
         await self._loads.abort(spec.address)
         self._asked.discard(spec.address)
         try:
             held = self._shelf.find(await self._held(), spec.address)
-            if held is None or any(ollama_wire.same_name(held.name, other) for other in self._asked):  # 1
+            if held is None or not ollama_wire.same_name(held.name, spec.address):  # 1
                 return
             await self._keep(spec, 0, timeout_s=self._ask_timeout_s)
             within_s = self._unload_timeout_s
@@ -222,6 +224,17 @@ class OllamaEngine:
             else:
                 return
         await self._post("embed", body | {"input": "x"}, timeout_s=timeout_s, model=spec.id)
+
+    async def _loss(self, error: BatutaError) -> BatutaError:
+        """Return what a load's lost connection means: this load is lost, or Ollama itself is not there any more."""
+        if error.cause is Cause.CRASH:
+            try:
+                await self._held(timeout_s=self._probe_s)
+            except UpstreamUnreachable as gone:
+                return gone
+            except BatutaError:
+                return error
+        return error
 
     def _why(self, error: BatutaError, spec: ModelSpec) -> BatutaError:
         """Return the error of a load with what a person can do about it."""
@@ -271,8 +284,10 @@ class OllamaEngine:
     # --- asking --------------------------------------------------------------------------------------------------
 
     async def _held(self, *, timeout_s: float | None = None) -> list[Held]:
+        number = self._begun = self._begun + 1
         held = self._read(ollama_wire.read_held(await self._get("ps", timeout_s=timeout_s)))
-        self._contexts = self._shelf.contexts(held, self._asked)
+        if number > self._newest:  # an answer that was overtaken by a later one tells an old context
+            self._newest, self._contexts = number, self._shelf.contexts(held, self._asked)
         return held
 
     async def _is_listed(self, spec: ModelSpec) -> bool:

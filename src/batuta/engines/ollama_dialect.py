@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -17,7 +17,7 @@ import orjson
 from batuta.chat import sse
 from batuta.chat.dialects.openai import DONE_EVENT
 from batuta.engines.faults import Seen, fault
-from batuta.engines.ollama_wire import same_name
+from batuta.engines.ollama_wire import count, same_name
 from batuta.errors import BadRequest
 
 PATHS: Final = {"chat/completions": "chat", "completions": "generate", "embeddings": "embed"}
@@ -65,16 +65,15 @@ def native_body(path: str, body: Mapping[str, Any], *, stream: bool, frame: Mapp
     """
     native: dict[str, Any] = {"model": body["model"], **frame}
     if path == "embeddings":
-        dimensions = body.get("dimensions")
         native["input"] = _input(body.get("input"))
-        return native | ({"dimensions": dimensions} if dimensions else {})
+        return native | {name: body[name] for name in ("dimensions", "truncate") if body.get(name) is not None}
     native |= {name: body[name] for name in AS_THEY_ARE if body.get(name) is not None}
     native |= {"stream": stream, "options": {**_sampling(body), **frame.get("options", {})}}
     if path == "completions":
         if (logprobs := body.get("logprobs")) is not None:
-            native |= {"logprobs": bool(logprobs), "top_logprobs": int(logprobs)}
+            native |= {"logprobs": bool(logprobs), "top_logprobs": count(logprobs)}
         return native | {"prompt": _prompt(body.get("prompt"))}
-    native["messages"] = _messages(body["messages"])
+    native["messages"] = _messages(body.get("messages"))
     if (tools := body.get("tools")) and body.get("tool_choice") != "none":
         native["tools"] = tools
     if (form := _format(body.get("response_format"))) is not None:
@@ -88,8 +87,8 @@ def _sampling(body: Mapping[str, Any]) -> dict[str, Any]:
     given = body.get("options")
     options = {name: value for name, value in given.items() if name not in LOAD_TIME} if isinstance(given, dict) else {}
     options |= {theirs: body[ours] for ours, theirs in OPTIONS.items() if body.get(ours) is not None}
-    limit = body.get("max_completion_tokens", body.get("max_tokens"))
-    if limit is not None:
+    limits = (body.get("max_completion_tokens"), body.get("max_tokens"))
+    if (limit := next((limit for limit in limits if limit is not None), None)) is not None:
         options["num_predict"] = limit
     if stop := body.get("stop"):
         options["stop"] = [stop] if isinstance(stop, str) else stop
@@ -125,37 +124,39 @@ def _input(value: Any) -> str | list[str]:
     raise BadRequest("Ollama embeds texts, not token numbers; send `input` as text.", details={"param": "input"})
 
 
-def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _messages(messages: Any) -> list[dict[str, Any]]:
     names: dict[str, str] = {}  # call id -> function: an answer of a tool names only the id
-    native = []
-    for message in messages:
-        calls = [_call(call, names) for call in message.get("tool_calls") or ()]
-        text, images = _content(message.get("content"))
-        role = "system" if message["role"] == "developer" else message["role"]
-        fields: dict[str, Any] = {"role": role, "content": text}
-        call_id = message.get("tool_call_id")
-        named = message.get("name") or names.get(call_id or "")
-        thinking = message.get("reasoning_content") or message.get("reasoning")
-        rest = {
-            "images": images,
-            "tool_calls": calls,
-            "tool_call_id": call_id,
-            "tool_name": named if role == "tool" else None,
-            "thinking": thinking,
-        }
-        native.append(fields | {name: value for name, value in rest.items() if value})
-    return native
+    return [_message(message, f"messages[{n}]", names) for n, message in enumerate(_objects(messages, "messages"))]
 
 
-def _call(call: Mapping[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    function = call.get("function") or {}
-    given, name = function.get("arguments") or "{}", function.get("name") or ""
+def _message(message: Mapping[str, Any], at: str, names: dict[str, str]) -> dict[str, Any]:
+    if not (role := _text(message.get("role"))):
+        raise _wrong(f"{at}.role", "is required: `system`, `user`, `assistant` or `tool`")
+    calls = [_call(call, at, names) for call in _objects(message.get("tool_calls") or [], f"{at}.tool_calls")]
+    text, images = _content(message.get("content"))
+    call_id = _text(message.get("tool_call_id"))
+    rest = {
+        "images": images,
+        "tool_calls": calls,
+        "tool_call_id": call_id,
+        "tool_name": (message.get("name") or names.get(call_id)) if role == "tool" else None,
+        "thinking": message.get("reasoning_content") or message.get("reasoning"),
+    }
+    fields = {"role": "system" if role == "developer" else role, "content": text}
+    return fields | {name: value for name, value in rest.items() if value}
+
+
+def _call(call: Mapping[str, Any], at: str, names: dict[str, str]) -> dict[str, Any]:
+    function = call.get("function")
+    if not isinstance(function, dict):
+        raise _wrong(f"{at}.tool_calls", "need a `function` each, with a name and arguments as JSON text")
+    given, name, call_id = function.get("arguments") or "{}", _text(function.get("name")), _text(call.get("id"))
     try:
         arguments = orjson.loads(given) if isinstance(given, str) else given
     except orjson.JSONDecodeError:
         raise BadRequest(f"the arguments of the call of {name} are not JSON", details={"param": "messages"}) from None
-    names[call.get("id") or ""] = name
-    return {"id": call.get("id") or "", "function": {"name": name, "arguments": arguments}}
+    names[call_id] = name
+    return {"id": call_id, "function": {"name": name, "arguments": arguments}}
 
 
 def _content(content: Any) -> tuple[str, list[str]]:
@@ -168,7 +169,7 @@ def _content(content: Any) -> tuple[str, list[str]]:
         if kind == "text":
             texts.append(str(part.get("text", "")))
         elif kind == "image_url":
-            images.append(_image(part["image_url"]))
+            images.append(_image(part.get("image_url")))
         else:
             raise BadRequest(f"Ollama takes text and images, not {kind!r}.", details={"param": "messages"})
     return "\n".join(texts), images
@@ -183,6 +184,20 @@ def _image(value: Any) -> str:
             details={"param": "messages"},
         )
     return data
+
+
+def _objects(value: Any, field: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise _wrong(field, "must be a list of objects")
+    return value
+
+
+def _wrong(field: str, rule: str) -> BadRequest:
+    return BadRequest(f"`{field}` {rule}.", details={"param": field})
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 # --- answers -------------------------------------------------------------------------------------------------------
@@ -238,14 +253,14 @@ class Answer:
         return events + (self._end(said) if said.get("done") else b"")
 
     def _says_something(self, said: Mapping[str, Any]) -> bool:
-        message = said.get("message") or {}
+        message = _object(said.get("message"))
         return self._is_first or any(
             (message.get("content"), message.get("thinking"), message.get("tool_calls"), said.get("response"))
         )
 
     def _piece(self, said: Mapping[str, Any]) -> bytes:
         if self._is_chat:
-            delta = self._message(said.get("message") or {}, is_whole=False)
+            delta = self._message(_object(said.get("message")), is_whole=False)
             choice = {"index": 0, "delta": delta, "logprobs": _logprobs(said), "finish_reason": None}
         else:
             choice = self._text(said, None)
@@ -274,7 +289,7 @@ class Answer:
         """Return the JSON of a whole answer to a chat or a completion."""
         self._verify(said)
         if self._is_chat:
-            message = self._message(said.get("message") or {}, is_whole=True)
+            message = self._message(_object(said.get("message")), is_whole=True)
             finish = self._finish(said)  # after the message: it counts the calls
             choice = {"index": 0, "message": message, "logprobs": _logprobs(said), "finish_reason": finish}
         else:
@@ -296,13 +311,13 @@ class Answer:
             body["content"] = text or ""
         if thinking := message.get("thinking"):
             body["reasoning_content"] = thinking
-        calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
-        if calls:
+        listed = message.get("tool_calls")
+        if calls := [call for call in listed if isinstance(call, dict)] if isinstance(listed, list) else []:
             body["tool_calls"] = [self._tool_call(call, is_whole=is_whole) for call in calls]
         return body | ({"refusal": None} if is_whole else {})
 
     def _tool_call(self, call: Mapping[str, Any], *, is_whole: bool) -> dict[str, Any]:
-        function = call.get("function") or {}
+        function = _object(call.get("function"))
         number, self._calls = self._calls, self._calls + 1
         arguments = orjson.dumps(function.get("arguments") or {}).decode()
         body = {
@@ -326,11 +341,11 @@ def embeddings(said: Mapping[str, Any], *, model: str, encoding: str) -> dict[st
     vectors = said.get("embeddings")
     if not isinstance(vectors, list) or not all(isinstance(vector, list) for vector in vectors):
         return None
-    rows = [
-        {"object": "embedding", "index": index, "embedding": _packed(vector) if encoding == "base64" else vector}
-        for index, vector in enumerate(vectors)
-    ]
-    tokens = int(said.get("prompt_eval_count") or 0)
+    try:
+        rows = [_row(index, vector, encoding) for index, vector in enumerate(vectors)]
+    except (struct.error, OverflowError):
+        return None
+    tokens = count(said.get("prompt_eval_count"))
     return {
         "object": "list",
         "data": rows,
@@ -339,8 +354,9 @@ def embeddings(said: Mapping[str, Any], *, model: str, encoding: str) -> dict[st
     }
 
 
-def _packed(vector: list[float]) -> str:
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+def _row(index: int, vector: list[float], encoding: str) -> dict[str, Any]:
+    packed = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode() if encoding == "base64" else vector
+    return {"object": "embedding", "index": index, "embedding": packed}
 
 
 def error_body(error: Any) -> dict[str, Any]:
@@ -350,20 +366,24 @@ def error_body(error: Any) -> dict[str, Any]:
 
 def usage(said: Mapping[str, Any]) -> dict[str, int]:
     """Return the token counts of a last line; a prompt that was wholly in the cache counts nothing."""
-    prompt, answer = int(said.get("prompt_eval_count") or 0), int(said.get("eval_count") or 0)
+    prompt, answer = count(said.get("prompt_eval_count")), count(said.get("eval_count"))
     return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
 
 def timings(said: Mapping[str, Any]) -> dict[str, float]:
     """Return counts and milliseconds as llama.cpp tells them, so that speed is known whoever answers."""
     return {
-        "prompt_n": int(said.get("prompt_eval_count") or 0),
-        "prompt_ms": (said.get("prompt_eval_duration") or 0) / NS,
-        "predicted_n": int(said.get("eval_count") or 0),
-        "predicted_ms": (said.get("eval_duration") or 0) / NS,
+        "prompt_n": count(said.get("prompt_eval_count")),
+        "prompt_ms": count(said.get("prompt_eval_duration")) / NS,
+        "predicted_n": count(said.get("eval_count")),
+        "predicted_ms": count(said.get("eval_duration")) / NS,
     }
 
 
 def _logprobs(said: Mapping[str, Any]) -> dict[str, Any] | None:
     listed = said.get("logprobs")
     return {"content": listed, "refusal": None} if isinstance(listed, list) and listed else None
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -64,6 +64,8 @@ class NativeWire(OpenAIWire):
         if call.path not in ollama_dialect.PATHS:
             raise BadRequest(f"Ollama has nothing for /v1/{call.path}", model=spec.id)
         given = _object(call.body)
+        if not isinstance(given.get("model"), str):
+            raise BadRequest("the request body is not a JSON object with `model`", model=spec.id)
         body = ollama_dialect.native_body(call.path, given, stream=call.stream, frame=self._frame(spec))
         wants = given.get("stream_options")
         answer = Answer(
@@ -108,7 +110,11 @@ class NativeWire(OpenAIWire):
         model: str | None,
         idle_s: float | None = None,
     ) -> Reply:
-        url, data = f"{origin}/api/{path}", orjson.dumps(body)
+        try:
+            data = orjson.dumps(body)
+        except orjson.JSONEncodeError as error:
+            raise BadRequest(f"the request cannot be written as JSON: {error}", model=model) from None
+        url = f"{origin}/api/{path}"
         request = UpstreamRequest("POST", url, JSON_HEADERS, data, deadline, idle_s or self._idle_s, key)
         reply = await self._transport.send(request)
         if reply.status != 200:

@@ -52,7 +52,7 @@ STRANGERS: Final = (
 F16: Final = 2  # bytes of a number in the cache, unless OLLAMA_KV_CACHE_TYPE says less
 _NUMBERS = re.compile(r"\d+")
 _WEIGHTS = re.compile(r"^FROM .*?(sha256[-:][0-9a-f]{64})\s*$", re.MULTILINE)
-_NUM_CTX = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
+_NUM_CTX = re.compile(r"^num_ctx\s+(\d{1,9})\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def read_rows(body: Any) -> list[Row] | None:
 
 def _row(row: Mapping[str, Any]) -> Row:
     details = _object(row.get("details"))
-    return Row(_name(row), _text(row.get("digest")), _count(row.get("size")), _text(details.get("family")), _words(row))
+    return Row(_name(row), _text(row.get("digest")), count(row.get("size")), _text(details.get("family")), _words(row))
 
 
 def read_held(body: Any) -> list[Held] | None:
@@ -140,9 +140,9 @@ def read_held(body: Any) -> list[Held] | None:
         Held(
             _name(row),
             _text(row.get("digest")),
-            _count(row.get("size")),
-            _count(row.get("size_vram")),
-            _count(row.get("context_length")),
+            count(row.get("size")),
+            count(row.get("size_vram")),
+            count(row.get("context_length")),
         )
         for row in rows
         if _name(row)
@@ -159,7 +159,7 @@ def read_details(body: Any) -> Details | None:
     chosen = _NUM_CTX.search(_text(body.get("parameters")))
     return Details(
         _words(body),
-        int(chosen[1]) if chosen else _count(_of(info, "context_length")),
+        int(chosen[1]) if chosen else count(_of(info, "context_length")),
         kv_per_token(info),
         weights[1].replace(":", "-") if weights else "",
         is_encoder=family in ENCODERS or _of(info, "pooling_type") is not None,
@@ -173,16 +173,16 @@ def kv_per_token(info: Mapping[str, Any]) -> int:
     2. No word of shared heads: every head has its own cache.
     3. No length of a head: the embedding, divided among the heads.
     """
-    layers, heads = _count(_of(info, "block_count")), _of(info, "attention.head_count")
+    layers, heads = count(_of(info, "block_count")), _of(info, "attention.head_count")
     shared = _of(info, "attention.head_count_kv")
     if isinstance(shared, list):  # 1
-        all_heads = sum(_count(number) for number in shared)
+        all_heads = sum(count(number) for number in shared)
     else:
         named = any(key.endswith(".attention.head_count_kv") for key in info)
-        all_heads = layers * (_count(shared) if named else _count(heads))  # 2
-    each = _count(_of(info, "embedding_length")) // (_count(heads) or 1) if _count(heads) else 0
-    key = _count(_of(info, "attention.key_length")) or each  # 3
-    value = _count(_of(info, "attention.value_length")) or each
+        all_heads = layers * (count(shared) if named else count(heads))  # 2
+    each = count(_of(info, "embedding_length")) // (count(heads) or 1) if count(heads) else 0
+    key = count(_of(info, "attention.key_length")) or each  # 3
+    value = count(_of(info, "attention.value_length")) or each
     return all_heads * (key + value) * F16
 
 
@@ -305,5 +305,6 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _count(value: Any) -> int:
+def count(value: Any) -> int:
+    """Return a number as a whole one, at least 0; anything else is 0."""
     return max(0, int(value)) if isinstance(value, int | float) and abs(value) < 2**63 else 0

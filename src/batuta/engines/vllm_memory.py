@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from batuta.catalog.entities import ModelSpec
-from batuta.engines.base import LoadProgress, LoadReport, ProgressListener
+from batuta.engines.base import LoadProgress, LoadReport, ProgressListener, Resident
 from batuta.engines.faults import Seen, fault
 from batuta.engines.local_loads import poll_until
 from batuta.engines.openai_compat import named
@@ -84,8 +84,8 @@ class Memory:
             raise named(error, spec.id) from None
         self._sight.keep(spec)
         row = self._sight.find(spec)
-        held = self._sight.held(row).memory_bytes if row else 0
-        return LoadReport(held, loop.time() - started, was_resident)
+        held = self._sight.held(row) if row else Resident("", 0)
+        return LoadReport(held.memory_bytes, loop.time() - started, was_resident, held.fixed)
 
     async def _bring_in(self, spec: ModelSpec, tell: ProgressListener) -> bool:
         """Return whether it was awake.
@@ -145,15 +145,17 @@ class Memory:
         3. Others may be using it: they come to their end first.
 
         Raises:
-            ModelFailed: it cannot sleep, did not in time, or others are using it all the time.
+            CannotUnload: it cannot sleep.
+            ModelFailed: others are using it all the time.
             ProviderError: it cannot be asked.
         """
         try:
             look = await self._sight.look()
             row = look.find(spec.address)
-            if row is None or row.parent or look.is_asleep:  # 1
+            if row is None or look.is_asleep:
                 return
-            if reason := self._sight.why_not():  # 2
+            await self._sight.learn_enabled()
+            if reason := self._sight.why_fixed(row):  # 1, 2
                 raise self._fault(Seen.CANNOT_UNLOAD, reason, spec)
             self._sight.is_leaving = True
             await self._drain(spec)  # 3

@@ -122,8 +122,14 @@ class Sight:
         """Bytes of the weights; 0 where its files do not tell."""
         return self._need.weights
 
+    def why_fixed(self, row: Row) -> str:
+        """Return why a name cannot leave memory by itself; empty if it can."""
+        if row.parent:
+            return f"it is an adapter of {row.parent}, and goes and comes with that"
+        return self.why_not()
+
     def why_not(self) -> str:
-        """Return why it cannot be put to sleep; empty if it can."""
+        """Return why the server cannot be put to sleep; empty if it can."""
         return why_not(self.last, is_here=self._api.is_here, is_enabled=self.is_enabled)
 
     def keep(self, spec: ModelSpec) -> None:
@@ -149,6 +155,7 @@ class Sight:
             is_loading=is_asleep and self.is_coming,
             address=row.id,
             is_asleep=is_asleep,
+            fixed="" if is_asleep else self.why_fixed(row),
         )
 
     def not_served(self, spec: ModelSpec) -> BatutaError:

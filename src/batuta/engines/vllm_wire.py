@@ -15,7 +15,7 @@ OWNER: Final = "vllm"
 CHAT: Final = frozenset({Capability.CHAT, Capability.COMPLETION})
 EMBEDS: Final = frozenset({Capability.EMBEDDING})
 
-_EMBEDS: Final = re.compile(r"embed|(?<![a-z])(bge|gte|e5)(?![a-z])", re.IGNORECASE)
+_EMBEDS: Final = re.compile(r"embed|(?<![a-z])(bge|gte|e5)(?![a-z0-9])", re.IGNORECASE)
 _SAMPLE: Final = re.compile(
     r"^vllm:(num_requests_running|num_requests_waiting|cache_config_info)(\{.*\})? (\S+)", re.MULTILINE
 )

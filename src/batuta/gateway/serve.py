@@ -125,7 +125,8 @@ class Gateway:
                         if is_first:
                             is_first = False
                             why = next(c.why for c in route.candidates if c.model_id == attempt.model)
-                            others = tuple(f"{model}, {cause}" for model, cause in tried if model != attempt.model)
+                            before = (*route.passed_over, *tried)
+                            others = tuple(f"{model}, {cause}" for model, cause in before if model != attempt.model)
                             yield Head(attempt.model, why, attempt.content_type, others)
                         yield piece
             except BatutaError as error:

@@ -14,7 +14,9 @@ S = ModelState
 def ttl_ends(residency: Residency) -> float | None:
     """Return when an idle model's keep-alive time ends, in monotonic seconds; None if it does not."""
     spec = residency.spec
-    if residency.state is not S.READY or not spec.is_loadable or spec.ttl_s is None or residency.pinned:
+    if residency.state is not S.READY or not spec.is_loadable or spec.ttl_s is None:
+        return None
+    if residency.pinned or residency.is_fixed:
         return None
     return None if residency.in_flight else max(residency.last_used + spec.ttl_s, residency.unload_again_at)
 
@@ -28,6 +30,8 @@ def is_past_ttl(residency: Residency, now: float) -> bool:
 def is_overstaying(residency: Residency, now: float) -> bool:
     """Say whether a model that nobody may use any more is still in memory because its engine would not unload it."""
     is_out_of_use = residency.leaving is Leaving.FORGOTTEN or not residency.enabled
+    if residency.is_fixed:
+        return False
     return residency.state is S.READY and is_out_of_use and residency.unload_again_at <= now
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from batuta.catalog.entities import ModelSpec
@@ -79,12 +79,21 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A load or a waking is done. memory_bytes: what it took, 0 if unknown."""
+    """A load or a waking is done.
+
+    Attributes:
+        model: which.
+        memory_bytes: what it took, 0 if unknown.
+        seconds: how long it took.
+        was_resident: it was there already.
+        fixed: why its engine cannot unload it; empty: it can.
+    """
 
     model: str
     memory_bytes: int
     seconds: float
     was_resident: bool = False
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +131,11 @@ class Unloaded:
 
 @dataclass(frozen=True, slots=True)
 class UnloadFailed:
-    """The engine would not unload the model; it is still resident."""
+    """The engine would not unload the model; it is still resident. `is_final`: nor will it if it is asked again."""
 
     model: str
     message: str
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +153,13 @@ class Observed:
         residents: model id -> bytes of what is in memory; 0 where the engine does not say.
         covers: the models this engine answers for.
         asleep: models that are parked in its warm tier.
+        fixed: model id -> why the engine cannot unload it, for those that it cannot.
     """
 
     residents: Mapping[str, int]
     covers: frozenset[str]
     asleep: frozenset[str] = frozenset()
+    fixed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

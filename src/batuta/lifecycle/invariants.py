@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from batuta.lifecycle.residency import Leaving
 from batuta.lifecycle.states import ModelState
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def _check_books(lifecycle: Lifecycle) -> None:
             assert model not in ledger, f"{model} is {residency.state} and holds memory"
         elif residency.state in HOLDING - {S.UNLOADING} or residency.is_settling:
             assert model in ledger, f"{model} is {residency.state} and holds no memory"
+        is_let_go = residency.state is S.DRAINING and residency.leaving is Leaving.FORGOTTEN
+        if residency.is_fixed:
+            assert residency.state is S.READY or is_let_go, f"{model} cannot be unloaded and is {residency.state}"
     for ledger in lifecycle.ledgers.values():
         assert set(ledger.held) <= set(lifecycle.residencies), f"{ledger.device} is held by an unknown model"
 
@@ -81,3 +85,6 @@ def _check_progress(lifecycle: Lifecycle) -> None:
         moves = any(r.state in {S.LOADING, S.DRAINING, S.UNLOADING} or r.is_settling or r.in_flight for r in others)
         retries = any(r.unload_again_at > 0 for r in others)
         assert moves or retries, f"{model} is waited for and nothing is under way on {device}"
+        ledger = lifecycle.ledgers[device]
+        fixed = sum(ledger.holds(r.spec.id) for r in others if r.is_fixed and r is not residency)
+        assert residency.need <= ledger.budget - fixed, f"{model} waits for room that nothing could give"

@@ -22,7 +22,7 @@ from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
 from batuta.lifecycle.observed import judge
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
 from batuta.lifecycle.refusals import failure, no_fit, too_late, unknown, why_not
-from batuta.lifecycle.residency import Leaving, Residency, StoryLine, remaining
+from batuta.lifecycle.residency import Leaving, Residency, remaining
 from batuta.lifecycle.room import Evict, Load, NeverFits, RoomMaker
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
 from batuta.observe.events import Fact, LoadProgressed, MemoryChanged, ModelStateChanged, QueueChanged, Swapped
@@ -124,7 +124,7 @@ class Lifecycle:
         if not self.waiting.count(event.model):
             residency.begin_wanting(now)
         self.waiting.add(Waiter(event.request, event.model, event.priority, now, event.deadline, due))
-        self._tell(residency, now, f"wanted by {event.request} ({event.priority.name.lower()})")
+        residency.tell(now, f"wanted by {event.request} ({event.priority.name.lower()})")
         self._announce_queue(residency)
         self._is_unsettled = True
 
@@ -138,7 +138,7 @@ class Lifecycle:
     def _on_abandoned(self, event: ev.Abandoned, now: float) -> None:
         if (waiter := self.waiting.pop(event.request)) is not None:
             residency = self.residencies[waiter.model]
-            self._tell(residency, now, f"{event.request} left the queue")
+            residency.tell(now, f"{event.request} left the queue")
             self._announce_queue(residency)
             self._is_unsettled = True
 
@@ -167,7 +167,7 @@ class Lifecycle:
         """Count a bad answer.
 
         1. A model that is not loaded by us is ejected at once for some causes, else after some in a row.
-        2. A model of ours is reloaded after some in a row; that its process died, its engine tells us itself.
+        2. A model of ours is reloaded after some in a row, if it can be; that its process died, its engine tells us.
         """
         residency = self.residencies.get(event.model)
         if residency is None or residency.state is not S.READY:
@@ -175,12 +175,12 @@ class Lifecycle:
         if self.leases.get(event.request, (event.model, residency.epoch)) != (event.model, residency.epoch):
             return  # an answer of an earlier residency says nothing about this one
         residency.bad_answers += 1
-        self._tell(residency, now, f"bad answer {residency.bad_answers} ({event.cause.value}): {event.message}")
+        residency.tell(now, f"bad answer {residency.bad_answers} ({event.cause.value}): {event.message}")
         is_enough = residency.bad_answers >= EJECT_AFTER
         if not residency.spec.is_loadable:
             if is_enough or event.cause in AT_ONCE or residency.on_probation:  # 1
                 self._fail(residency, T.EJECTED, event.cause, event.message, now)
-        elif is_enough:  # 2
+        elif is_enough and not residency.is_fixed:  # 2
             residency.bad_answers = 0
             self._dismiss(residency, Leaving.SICK, now)
 
@@ -200,12 +200,15 @@ class Lifecycle:
             return
         ledger = self._ledger(residency)
         booked = ledger.grow(event.model, event.memory_bytes)
+        residency.fixed = event.fixed
         residency.note_load(event.memory_bytes, None if event.was_resident else event.seconds, now)
         self._move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")
         if residency.evicted:
             waited = now - (residency.room_wanted_at or residency.since)
             self._announce(Swapped(event.model, residency.evicted, residency.bytes_evicted, waited))
         residency.end_wanting()
+        if residency.is_fixed:
+            residency.stay()
         if residency.leaving is not None:  # somebody asked for it to go while it was loading
             self._dismiss(residency, residency.leaving, now)
 
@@ -275,11 +278,14 @@ class Lifecycle:
         residency.is_settling = False
         residency.unload_again_at = now + UNLOAD_RETRY_S
         ledger = self._ledger(residency)
+        if event.is_final:
+            residency.refused = event.message
         if event.model not in ledger:  # a stray: it holds memory that nobody could book
-            self._move(residency, T.UNLOADED, now, event.message)
-            return
-        if residency.leaving is not Leaving.FORGOTTEN:
-            residency.leaving = None
+            if not event.is_final:
+                self._move(residency, T.UNLOADED, now, event.message)
+                return
+            ledger.reserve(event.model, min(residency.need, ledger.free))
+        residency.stay()
         self._move(residency, T.UNLOAD_FAILED, now, event.message)
 
     def _on_slept(self, event: ev.Slept, now: float) -> None:
@@ -287,7 +293,7 @@ class Lifecycle:
         if residency is not None and residency.state is S.ASLEEP and residency.is_settling:
             residency.is_settling = False
             self._release(residency, now)
-            self._tell(residency, now, "asleep, device memory is back")
+            residency.tell(now, "asleep, device memory is back")
             why, residency.leaving = residency.leaving, None
             if why not in {None, Leaving.ROOM, Leaving.TTL}:  # somebody wants it out altogether, meanwhile
                 self._dismiss(residency, why, now)
@@ -301,7 +307,9 @@ class Lifecycle:
         if residency.leaving is Leaving.FORGOTTEN:
             return  # nothing outranks that
         if residency.state in {S.READY, S.ASLEEP} and not residency.is_settling:
-            if residency.spec.is_loadable or why is Leaving.FORGOTTEN:
+            if residency.is_fixed and why is not Leaving.FORGOTTEN:
+                residency.tell(now, f"it stays, although {why.value}")
+            elif residency.spec.is_loadable or why is Leaving.FORGOTTEN:
                 self._dismiss(residency, why, now)
         elif residency.state is S.LOADING:
             residency.leaving = why
@@ -315,7 +323,7 @@ class Lifecycle:
     def _abort(self, residency: Residency, now: float, why: str) -> None:
         if not residency.is_aborting:
             residency.is_aborting = True
-            self._tell(residency, now, f"load aborted: {why}")
+            residency.tell(now, f"load aborted: {why}")
             self._out.append(AbortLoad(residency.spec.id))
 
     # The catalog and a person's switches --------------------------------------------------------------------
@@ -352,7 +360,7 @@ class Lifecycle:
     def _on_pin_changed(self, event: ev.PinChanged, now: float) -> None:
         if (residency := self.residencies.get(event.model)) is not None:
             residency.pinned = event.pinned
-            self._tell(residency, now, "pinned" if event.pinned else "unpinned")
+            residency.tell(now, "pinned" if event.pinned else "unpinned")
             self._is_unsettled = True
 
     def _on_switched_off(self, event: ev.SwitchedOff, now: float) -> None:
@@ -401,14 +409,17 @@ class Lifecycle:
             if residency is None or not residency.spec.is_loadable:
                 continue
             ledger = self._ledger(residency)
-            if (verdict := judge(residency, ledger, event)) is None:
-                continue
-            if verdict.booked is not None:
-                ledger.reserve(model, verdict.booked)
-                residency.last_used = now
-            self._move(residency, verdict.trigger, now, verdict.detail)
-            if verdict.trigger is T.STRAY:
-                self._out.append(StartUnload(model))
+            if (verdict := judge(residency, ledger, event)) is not None:
+                if verdict.booked is not None:
+                    ledger.reserve(model, verdict.booked)
+                    residency.last_used = now
+                self._move(residency, verdict.trigger, now, verdict.detail)
+                if verdict.trigger is T.STRAY:
+                    self._out.append(StartUnload(model))
+            if residency.state in {S.READY, S.DRAINING}:
+                self._is_unsettled |= residency.note_fixed(event.fixed.get(model, ""), now)
+                if residency.is_fixed:  # what it holds and could not be booked is booked as room comes
+                    ledger.grow(model, event.residents[model])
 
     def _on_budget_set(self, event: ev.BudgetSet, now: float) -> None:  # noqa: ARG002  # handlers share one shape
         ledger = self.ledgers[event.device]
@@ -420,7 +431,7 @@ class Lifecycle:
             self.waiting.pop(waiter.request)
             residency = self.residencies[waiter.model]
             self._out.append(Refuse(waiter.request, too_late(waiter, residency, now)))
-            self._tell(residency, now, f"{waiter.request} passed its deadline")
+            residency.tell(now, f"{waiter.request} passed its deadline")
             self._announce_queue(residency)
         for residency in self.residencies.values():
             if residency.state is S.FAILED and residency.retry_at is not None and residency.retry_at <= now:
@@ -435,10 +446,11 @@ class Lifecycle:
     def _settle(self, now: float) -> None:
         """Bring everything to rest.
 
-        1. Models that left the catalog, or that were switched off, and are out of memory: gone, or DISABLED.
+        1. Models that left the catalog, or that were switched off, and are out of memory: gone, or DISABLED. One that
+           left the catalog and that its engine cannot unload is its engine's alone from now on.
         2. Remote models whose rest is over: ready again.
-        3. Models nobody's room depends on any more are not driven out; models unused for their TTL leave, and so do
-           those that nobody may use any more and that would not leave before.
+        3. Models nobody's room depends on any more, or that cannot leave, are not driven out; models unused for their
+           TTL leave, and so do those that nobody may use any more and that would not leave before.
         4. Whoever can be served is served: a model that has just been loaded is used before it is driven out.
         5. Room is made for what is waited for; what has room is loaded.
         6. Drained models leave.
@@ -464,13 +476,14 @@ class Lifecycle:
             self._move(residency, T.DISABLE, now, "switched off")
         elif state is S.ABSENT and not spec.is_loadable:  # 2
             self._move(residency, T.APPEARED, now, "its rest is over")
-        elif (
-            state is S.DRAINING
-            and residency.leaving is Leaving.ROOM
-            and not self.room.is_needed(residency, self._ledger(residency), self.waiting, self.residencies)
+        elif residency.is_fixed and residency.leaving is Leaving.FORGOTTEN:  # 1
+            if residency.in_flight == 0:
+                self._move(residency, T.VANISHED, now, "its engine cannot unload it, and the catalog has it no more")
+        elif state is S.DRAINING and (
+            why := self.room.may_stay(residency, self._ledger(residency), self.waiting, self.residencies)
         ):  # 3
             residency.leaving = None
-            self._move(residency, T.REVIVED, now, "nobody needs its room any more")
+            self._move(residency, T.REVIVED, now, why)
         elif is_past_ttl(residency, now) and not self.waiting.count(spec.id):
             self._dismiss(residency, Leaving.TTL, now)
         elif is_overstaying(residency, now):
@@ -484,12 +497,12 @@ class Lifecycle:
                     self._begin_load(residency, now)
                 case Evict(victims=victims):
                     residency.evicted = (*residency.evicted, *(v for v in victims if v not in residency.evicted))
-                    self._tell(residency, now, f"makes room by evicting {', '.join(victims)}")
+                    residency.tell(now, f"makes room by evicting {', '.join(victims)}")
                     for victim in victims:
                         self._evict(self.residencies[victim], residency, now)
                     self.waiting.count_swap((*victims, decision.model))
                 case NeverFits():
-                    self._refuse_all(residency, no_fit(decision.model, decision.reason, decision.pinned_by), now)
+                    self._refuse_all(residency, no_fit(decision), now)
 
     def _evict(self, victim: Residency, winner: Residency, now: float) -> None:
         winner.bytes_evicted += self._ledger(victim).holds(victim.spec.id)
@@ -535,7 +548,7 @@ class Lifecycle:
             self.waiting.pop(waiter.request)
             self._out.append(Refuse(waiter.request, error))
         if waiters:
-            self._tell(residency, now, f"{len(waiters)} refused: {error.message}")
+            residency.tell(now, f"{len(waiters)} refused: {error.message}")
             self._announce_queue(residency)
             self._is_unsettled = True
 
@@ -544,19 +557,11 @@ class Lifecycle:
     def _move(self, residency: Residency, trigger: Trigger, now: float, detail: str = "") -> None:
         old = residency.state
         new = TRANSITIONS[old, trigger]
-        residency.state, residency.since = new, now
-        if new is not S.LOADING:
-            residency.stage = residency.fraction = None
-            residency.is_aborting = False
-        if new in {S.ABSENT, S.FAILED, S.DISABLED} or trigger is T.SEEN_ASLEEP:
-            residency.epoch = next(self._epochs)
-            residency.in_flight = 0
-            residency.is_settling = False
-            self._release(residency, now)
-            if residency.leaving is not Leaving.FORGOTTEN:
-                residency.leaving = None
         reason = f"{trigger.value}: {detail}" if detail else trigger.value
-        residency.story.append(StoryLine(now, reason, old, new))
+        residency.enter(new, reason, now)
+        if new in {S.ABSENT, S.FAILED, S.DISABLED} or trigger is T.SEEN_ASLEEP:
+            residency.end_stay(next(self._epochs))
+            self._release(residency, now)
         cause = residency.cause.value if residency.cause and new in {S.FAILED, S.DISABLED} else None
         message = residency.message if cause else None
         self._announce(ModelStateChanged(residency.spec.id, old.value, new.value, reason, cause, message))
@@ -567,14 +572,11 @@ class Lifecycle:
     def _release(self, residency: Residency, now: float) -> None:
         freed = self._ledger(residency).release(residency.spec.id)
         if freed:
-            self._tell(residency, now, f"{size_text(freed)} given back")
+            residency.tell(now, f"{size_text(freed)} given back")
             self._announce_memory(residency)
 
     def _ledger(self, residency: Residency) -> MemoryLedger:
         return self.ledgers[residency.spec.device]
-
-    def _tell(self, residency: Residency, now: float, text: str) -> None:
-        residency.story.append(StoryLine(now, text))
 
     def _announce(self, fact: Fact) -> None:
         self._out.append(Announce(fact))

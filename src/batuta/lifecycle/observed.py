@@ -30,6 +30,7 @@ def judge(residency: Residency, ledger: MemoryLedger, event: Observed) -> Verdic
     2. Asleep though we thought it was awake, or away: asleep; it holds no device memory.
     3. There though we thought it was not, and it fits: ours, with no reload, and with the bytes it really takes.
     4. There, but it is switched off or there is no room to book it: it has to leave.
+    5. As 4, but its engine cannot unload it: it is taken over, and booked as far as there is room.
     """
     state, model = residency.state, residency.spec.id
     if residency.is_settling:
@@ -40,15 +41,20 @@ def judge(residency: Residency, ledger: MemoryLedger, event: Observed) -> Verdic
     if model not in event.residents:  # 1
         is_news = state in {S.READY, S.DRAINING, S.ASLEEP}
         return Verdict(T.VANISHED, "its engine does not hold it any more") if is_news else None
-    if state is S.DISABLED:  # 4
+    is_fixed = model in event.fixed
+    if state is S.DISABLED and not is_fixed:  # 4
         return Verdict(T.STRAY, "it is switched off")
-    return _arrived(residency, ledger, event.residents[model]) if state in {S.ABSENT, S.ASLEEP} else None
+    if state not in {S.ABSENT, S.ASLEEP, S.DISABLED}:
+        return None
+    return _arrived(residency, ledger, event.residents[model], is_fixed=is_fixed)
 
 
-def _arrived(residency: Residency, ledger: MemoryLedger, real: int) -> Verdict:
+def _arrived(residency: Residency, ledger: MemoryLedger, real: int, *, is_fixed: bool) -> Verdict:
     need = max(residency.need, real)
     if real and not ledger.fits(need):
         need = real  # our estimate may be for more context than it was loaded with
+    if is_fixed:
+        need = min(need, ledger.free)  # 5
     if ledger.fits(need):  # 3
         return Verdict(T.APPEARED, f"{size_text(need)} booked", need)
     return Verdict(T.STRAY, f"needs {size_text(need)}, {size_text(ledger.free)} are free")  # 4

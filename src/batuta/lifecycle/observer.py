@@ -46,7 +46,7 @@ class Place:
         failed_looks: looks in a row that were not answered.
         is_noticed: it has said that something changed since the last look began.
         can_sleep: the engine has a warm tier.
-        hears: the engine tells of changes by itself; one that says `is_hearing` does only while that is so.
+        teller: the engine, if it tells of changes by itself; it does while it says that it hears of them.
         is_resting: it is waited with because nobody looks and nothing is under way.
         seen: what it held at the last look.
         strangers: addresses it holds that no model of ours has.
@@ -61,7 +61,7 @@ class Place:
     failed_looks: int = 0
     is_noticed: bool = False
     can_sleep: bool = False
-    hears: bool = False
+    teller: NoticingEngine | None = None
     is_resting: bool = False
     seen: frozenset[Resident] = frozenset()
     strangers: frozenset[str] = frozenset()
@@ -168,11 +168,16 @@ class Observer:
     def _welcome(self, engine: LoadableEngine, provider_id: str) -> Place:
         """Get to know an engine. It is kept when its models have left: it must not be listened to twice."""
         place = self._places[id(engine)] = Place(engine, provider_id, can_sleep=isinstance(engine, SleepingEngine))
-        engine.watch(self._on_gone)
+        engine.watch(lambda model, reason: self._went(place, model, reason))
         if isinstance(engine, NoticingEngine):
-            place.hears = True
+            place.teller = engine
             engine.notice(lambda: self._noticed(place))
         return place
+
+    def _went(self, place: Place, model: str, reason: str) -> None:
+        """Pass on that a model is gone, unless another engine answers for it by now."""
+        if self._place_of.get(model) in {place, None}:
+            self._on_gone(model, reason)
 
     def _drop(self, place: Place, model: str) -> None:
         place.drop(model)
@@ -236,7 +241,7 @@ class Observer:
         return place.looked_at + interval(
             is_watched=is_watched,
             is_busy=is_busy,
-            hears=place.hears and getattr(place.engine, "is_hearing", True),
+            hears=place.teller is not None and place.teller.is_hearing,
             is_away=place.failed_looks > 0,
             quiet_looks=place.quiet_looks,
         )
@@ -255,7 +260,8 @@ class Observer:
         if model is not None:
             places = [place] if (place := self._place_of.get(model)) else []
         else:
-            places = [p for p in self._places.values() if provider_id in {None, p.provider_id}]
+            # An engine without models has been replaced, or has none: its word would count for its successor's.
+            places = [p for p in self._places.values() if p.addresses and provider_id in {None, p.provider_id}]
         if len(places) == 1:
             await self.look(places[0])
         elif places:
@@ -295,7 +301,8 @@ class Observer:
         held = {place.id_of(r): r.memory_bytes for r in residents if not r.is_loading and not r.is_asleep}
         asleep = frozenset(place.id_of(r) for r in residents if r.is_asleep and not r.is_loading)
         loading = {place.id_of(r) for r in residents if r.is_loading}
-        self._post(ev.Observed(held, frozenset(steady - loading), asleep - held.keys()))
+        fixed = {model: r.fixed for r in residents if r.fixed and (model := place.id_of(r)) in held}
+        self._post(ev.Observed(held, frozenset(steady - loading), asleep - held.keys(), fixed))
         strangers = frozenset(r.address for r in residents if not place.id_of(r))
         if strangers - place.strangers:
             self._on_stranger(place.provider_id)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from batuta.errors import BatutaError, Cause, ModelDisabled, ModelFailed, ModelLoading, ModelNotFound, NoFit
+from batuta.errors import (
+    BatutaError,
+    CannotUnload,
+    Cause,
+    ModelDisabled,
+    ModelFailed,
+    ModelLoading,
+    ModelNotFound,
+    NoFit,
+)
 from batuta.lifecycle.health import RETRY_AFTER_S, WAIT_OUT_S
 from batuta.lifecycle.queueing import Waiter
 from batuta.lifecycle.residency import Leaving, Residency, remaining
+from batuta.lifecycle.room import NeverFits
 from batuta.lifecycle.states import ModelState
 
 
@@ -41,9 +51,16 @@ def unknown(model: str, *, has_left: bool = False) -> ModelNotFound:
     return ModelNotFound(words, model=model)
 
 
-def no_fit(model: str, reason: str, pinned_by: tuple[str, ...] = ()) -> NoFit:
-    """Return what is said of a model that there is no room for: the figures, and the pins that keep it out."""
-    return NoFit(f"no room: {reason}", model=model, details={"pinned_by": list(pinned_by)} if pinned_by else None)
+def no_fit(never: NeverFits) -> NoFit:
+    """Return what is said of a model that there is no room for: the figures, and who keeps it out."""
+    return NoFit(f"no room: {never.reason}", model=never.model, details=never.details)
+
+
+def cannot_unload(residency: Residency) -> CannotUnload:
+    """Return what a person is told who wants a model out of memory that its engine cannot unload."""
+    model, why = residency.spec.id, residency.fixed or residency.refused
+    words = f"{model} is held by a server that Batuta cannot stop: stop it yourself"
+    return CannotUnload(f"{words} ({why})", model=model)
 
 
 def failure(residency: Residency, now: float) -> ModelFailed:

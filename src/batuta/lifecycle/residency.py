@@ -68,6 +68,8 @@ class Residency:
     is_settling: bool = False  # a Sleep is under way
     is_aborting: bool = False  # an AbortLoad is under way
     unload_again_at: float = 0.0
+    fixed: str = ""  # why its engine cannot unload it, as the engine says; empty: it can
+    refused: str = ""  # why its engine would not unload it, for good, when it was told to
     learned_bytes: int = 0
     load_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=5))
     loads: int = 0
@@ -77,6 +79,11 @@ class Residency:
     def need(self) -> int:
         """Bytes to book: the estimate, or what was seen if that was more."""
         return max(self.spec.need_bytes, self.learned_bytes) if self.spec.is_loadable else 0
+
+    @property
+    def is_fixed(self) -> bool:
+        """It is in memory for as long as its server runs: nothing that Batuta could do frees its bytes."""
+        return bool(self.fixed or self.refused)
 
     @property
     def typical_load_s(self) -> float | None:
@@ -89,6 +96,37 @@ class Residency:
         if self.on_probation:
             return self.in_flight == 0
         return self.spec.slots == 0 or self.in_flight < self.spec.slots
+
+    def tell(self, now: float, text: str) -> None:
+        """Write a line of its story."""
+        self.story.append(StoryLine(now, text))
+
+    def note_fixed(self, why: str, now: float) -> bool:
+        """Take in what its engine says of unloading it; return whether that is news."""
+        if why == self.fixed:
+            return False
+        self.fixed = why
+        self.tell(now, f"it cannot be unloaded: {why}" if why else "it can be unloaded")
+        return True
+
+    def enter(self, state: ModelState, reason: str, now: float) -> None:
+        """Be in another state. Only `Lifecycle` knows which may follow."""
+        self.story.append(StoryLine(now, reason, self.state, state))
+        self.state, self.since = state, now
+        if state is not ModelState.LOADING:
+            self.stage = self.fraction = None
+            self.is_aborting = False
+
+    def end_stay(self, epoch: int) -> None:
+        """Be out of memory: no lease of this stay counts any more, and the next one may be at another server."""
+        self.epoch, self.in_flight, self.is_settling = epoch, 0, False
+        self.fixed = self.refused = ""
+        self.stay()
+
+    def stay(self) -> None:
+        """Forget why it was to leave; that it left the catalog stays true."""
+        if self.leaving is not Leaving.FORGOTTEN:
+            self.leaving = None
 
     def forgive(self) -> None:
         """Forget its failures."""
@@ -154,6 +192,7 @@ class ResidencyView:
     """What others may know of a residency. `since`, `last_used` and `retry_at` are wall seconds.
 
     `waits_for`: the models that a waiting one waits for; itself while it has to leave before it can come back.
+    `fixed`: why it cannot be unloaded; empty: it can.
     """
 
     model_id: str
@@ -176,6 +215,7 @@ class ResidencyView:
     pinned: bool
     queue_position: int | None
     waits_for: tuple[str, ...] = ()
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +241,8 @@ class Snapshot:
 class LoadPlan:
     """Whether a model would fit, and what it would cost. Bytes, seconds.
 
-    `fits`: now | after_evicting | after_unpinning (`pinned_by` has the models) | never, not even on an empty device.
+    `fits`: now | after_evicting | after_unpinning (`pinned_by` has the models) | after_stopping (`held_by` has the
+    models whose servers a person has to stop) | never, not even on an empty device.
     """
 
     model: str
@@ -213,6 +254,7 @@ class LoadPlan:
     seconds: float | None
     reason: str
     pinned_by: tuple[str, ...] = ()
+    held_by: tuple[str, ...] = ()
 
 
 def remaining(residency: Residency, now: float) -> float | None:

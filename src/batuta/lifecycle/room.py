@@ -2,7 +2,8 @@
 
 For each model that somebody waits for, the one due first first:
 
-1. It is larger than the device's whole budget, or pinned models leave too little: it never fits, refuse.
+1. It is larger than the device's whole budget, or models that are pinned, or whose servers Batuta cannot stop, leave
+   too little: it never fits, refuse.
 2. After an out-of-memory it wants the device empty: everything unpinned leaves, then it is tried once more.
 3. Nothing is loading on the device and it fits into what is free: load it.
 4. It fits once the models that are already leaving have left, or another load is under way: wait.
@@ -17,12 +18,12 @@ What an earlier model in the queue waits for is set aside, so that a later, smal
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from batuta.lifecycle.eviction import Candidate, EvictionPolicy
 from batuta.lifecycle.ledger import MemoryLedger, size_text
 from batuta.lifecycle.queueing import QueuePolicy, Waiter, WaitingRoom
-from batuta.lifecycle.residency import LoadPlan, Residency
+from batuta.lifecycle.residency import Leaving, LoadPlan, Residency
 from batuta.lifecycle.states import ModelState
 
 S = ModelState
@@ -46,11 +47,32 @@ class Evict:
 
 @dataclass(frozen=True, slots=True)
 class NeverFits:
-    """The model cannot be held; `reason` has the figures. `pinned_by`: it could if these were not pinned."""
+    """The model cannot be held.
+
+    Attributes:
+        model: which.
+        reason: the figures.
+        pinned_by: it could if these were not pinned.
+        held_by: it could if a person stopped the servers that hold these.
+    """
 
     model: str
     reason: str
     pinned_by: tuple[str, ...] = ()
+    held_by: tuple[str, ...] = ()
+
+    @property
+    def details(self) -> dict[str, list[str]]:
+        """Who is in the way, for an error's body."""
+        ways = {"pinned_by": self.pinned_by, "held_by": self.held_by}
+        return {way: list(models) for way, models in ways.items() if models}
+
+    @property
+    def verdict(self) -> str:
+        """When it fits, as `LoadPlan.fits` says it."""
+        if self.held_by:
+            return "after_stopping"
+        return "after_unpinning" if self.pinned_by else "never"
 
 
 Decision = Load | Evict | NeverFits
@@ -164,7 +186,7 @@ class RoomMaker:
     def could_empty(residency: Residency, residencies: Iterable[Residency]) -> bool:
         """Say whether others on the model's device could leave, for one more try after an out-of-memory."""
         others = (r for r in residencies if r is not residency and r.spec.device == residency.spec.device)
-        return any(r.state is S.READY and not r.pinned and r.spec.is_loadable for r in others)
+        return any(r.state is S.READY and r.spec.is_loadable and not (r.pinned or r.is_fixed) for r in others)
 
     def _candidates(
         self,
@@ -185,7 +207,7 @@ class RoomMaker:
             )
             for r in residencies
             if r.state is S.READY
-            and not r.pinned
+            and not (r.pinned or r.is_fixed)
             and r.spec.id in ledger
             and r.unload_again_at <= now
             and (spare is None or r.spec.id not in spare)
@@ -197,18 +219,32 @@ class RoomMaker:
         if need > ledger.budget:
             words = f"{model} needs {size_text(need)}, the budget of {ledger.device} is {size_text(ledger.budget)}"
             return NeverFits(model, words)
-        pinned = sorted(r.spec.id for r in residencies if r.pinned and r.spec.id in ledger and r.spec.id != model)
-        held = sum(ledger.holds(p) for p in pinned)
-        if need > ledger.budget - held:
-            words = (
-                f"{model} needs {size_text(need)}, and of the {size_text(ledger.budget)} of {ledger.device} "
-                f"{size_text(held)} are pinned by {', '.join(pinned)}; unpin {'it' if len(pinned) == 1 else 'one'}"
-            )
-            return NeverFits(model, words, tuple(pinned))
-        return None
+        others = sorted((r for r in residencies if r.spec.id in ledger and r is not residency), key=lambda r: r.spec.id)
+        fixed = tuple(r.spec.id for r in others if r.is_fixed)
+        pinned = tuple(r.spec.id for r in others if r.pinned and not r.is_fixed)
+        stays, kept = (sum(ledger.holds(each) for each in each_way) for each_way in (fixed, pinned))
+        if need <= ledger.budget - stays - kept:
+            return None
+        words = f"{model} needs {size_text(need)}, and of the {size_text(ledger.budget)} of {ledger.device} "
+        if stays:
+            words += f"{size_text(stays)} ({', '.join(fixed)}) are held by a server that Batuta cannot stop"
+        if need > ledger.budget - stays:  # unpinning would not help
+            return NeverFits(model, f"{words}: stop it yourself", held_by=fixed)
+        words += f"{', and ' if stays else ''}{size_text(kept)} are pinned by {', '.join(pinned)}"
+        return NeverFits(model, f"{words}; unpin {'it' if len(pinned) == 1 else 'one'}", pinned)
+
+    def may_stay(
+        self, leaver: Residency, ledger: MemoryLedger, waiting: WaitingRoom, residencies: Mapping[str, Residency]
+    ) -> str:
+        """Say why a model that is draining need not leave after all; empty if it has to."""
+        if leaver.is_fixed:
+            return "its engine cannot unload it"
+        if leaver.leaving is Leaving.ROOM and not self._is_needed(leaver, ledger, waiting, residencies):
+            return "nobody needs its room any more"
+        return ""
 
     @staticmethod
-    def is_needed(
+    def _is_needed(
         leaver: Residency, ledger: MemoryLedger, waiting: WaitingRoom, residencies: Mapping[str, Residency]
     ) -> bool:
         """Say whether a model that is draining for room still has to leave for those who wait."""
@@ -232,16 +268,16 @@ class RoomMaker:
         """Answer `would it fit, what would go` without doing anything."""
         model, need, seconds = residency.spec.id, residency.need, residency.typical_load_s
 
-        def answer(fits: str, reason: str, evict: tuple[str, ...] = (), pinned_by: tuple[str, ...] = ()) -> LoadPlan:
-            return LoadPlan(model, fits, evict, need, ledger.free, ledger.budget, seconds, reason, pinned_by)
+        def answer(fits: str, reason: str, evict: tuple[str, ...] = ()) -> LoadPlan:
+            return LoadPlan(model, fits, evict, need, ledger.free, ledger.budget, seconds, reason)
 
         if not residency.spec.is_loadable:
             return answer("now", "it is not loaded here")
         if residency.state in {S.READY, S.LOADING}:
             return answer("now", f"it is {residency.state.value}")
         if (never := self._never(residency, ledger, residencies.values())) is not None:
-            fits = "after_unpinning" if never.pinned_by else "never"
-            return answer(fits, never.reason, pinned_by=never.pinned_by)
+            told = answer(never.verdict, never.reason)
+            return replace(told, pinned_by=never.pinned_by, held_by=never.held_by)
         if need <= ledger.free:
             return answer("now", f"{size_text(ledger.free)} are free")
         candidates = self._candidates(ledger, residencies.values(), waiting, now)

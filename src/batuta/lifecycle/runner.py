@@ -16,14 +16,14 @@ from typing import Self
 from batuta.catalog.entities import ModelSpec
 from batuta.clock import Clock
 from batuta.engines.base import LOST, Engine, LoadableEngine, LoadProgress, SleepingEngine
-from batuta.errors import BatutaError, Cause, HostError
+from batuta.errors import BatutaError, CannotUnload, Cause, HostError, UpstreamUnreachable
 from batuta.lifecycle import events as ev
 from batuta.lifecycle import views
 from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.observer import Observer, Reached, first_of
-from batuta.lifecycle.refusals import unknown
+from batuta.lifecycle.refusals import cannot_unload, unknown
 from batuta.lifecycle.residency import LoadPlan, ResidencyView, Snapshot, StoryLine
 from batuta.lifecycle.states import ModelState
 from batuta.observe.bus import Bus
@@ -107,7 +107,8 @@ class Runner:
         clock: monotonic time for events and alarms, wall time for what people read.
         bus: where facts go.
         on_error: called with (task name, error) if a background task dies, which is a bug.
-        reached: told (provider id, "") when an engine says what it holds, and (provider id, why) when it cannot.
+        reached: told (provider id, "") when an engine says what it holds, and (provider id, why) when it cannot be
+            asked, or a load finds nobody there.
         on_stranger: told the provider id when an engine holds a model that was never registered.
     """
 
@@ -124,6 +125,7 @@ class Runner:
         self.lifecycle = lifecycle
         self._clock = clock
         self._bus = bus
+        self._reached = reached
         self._engines: dict[str, Engine] = {}
         self._futures: dict[str, asyncio.Future[None]] = {}
         self._loads: dict[str, _Load] = {}
@@ -246,9 +248,16 @@ class Runner:
             return
 
     def unload(self, model: str) -> None:
-        """Start the model on its way out of memory; a load under way is cancelled. Raises ModelNotFound."""
+        """Start the model on its way out of memory; a load under way is cancelled.
+
+        Raises:
+            ModelNotFound: no such id.
+            CannotUnload: its engine is known to be unable to; the message says what a person can do.
+        """
         self._known(model)
         self.post(ev.UnloadAsked(model))
+        if (residency := self.lifecycle.residencies[model]).is_fixed:
+            raise cannot_unload(residency)
 
     def set_pinned(self, model: str, pinned: bool) -> None:  # noqa: FBT001  # the value is the point
         """Pin the model, or let it go."""
@@ -362,9 +371,11 @@ class Runner:
                 end = ev.LoadFailed(model, Cause.TIMEOUT, STOPPED)
             else:
                 report = await load.engine.load(load.spec, on_progress)  # 2
-                end = ev.Loaded(model, report.memory_bytes, report.seconds, report.was_resident)
+                end = ev.Loaded(model, report.memory_bytes, report.seconds, report.was_resident, report.fixed)
         except BatutaError as error:
             end = ev.LoadFailed(model, error.cause or Cause.UNKNOWN, error.message)
+            if isinstance(error, UpstreamUnreachable) and error.cause is Cause.ENGINE_OFFLINE:
+                self._reached(load.spec.provider_id, error.message)  # known to be away, it can be known to be back
         except asyncio.CancelledError:
             if self._is_closed:
                 raise
@@ -392,7 +403,7 @@ class Runner:
             await engine.unload(spec)
             end = ev.Unloaded(model, self._clock.monotonic() - started)
         except BatutaError as error:
-            end = ev.UnloadFailed(model, error.message)
+            end = ev.UnloadFailed(model, error.message, is_final=isinstance(error, CannotUnload))
         finally:
             self.post(end)
 
@@ -403,7 +414,7 @@ class Runner:
             await engine.sleep(spec)
             end = ev.Slept(spec.id)
         except BatutaError as error:
-            end = ev.UnloadFailed(spec.id, error.message)
+            end = ev.UnloadFailed(spec.id, error.message, is_final=isinstance(error, CannotUnload))
         finally:
             self.post(end)
 

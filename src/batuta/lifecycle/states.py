@@ -93,9 +93,11 @@ TRANSITIONS: dict[tuple[ModelState, Trigger], ModelState] = {
     (_S.FAILED, _T.DISABLE): _S.DISABLED,
     (_S.DISABLED, _T.ENABLE): _S.ABSENT,
     (_S.DISABLED, _T.STRAY): _S.UNLOADING,
+    (_S.DISABLED, _T.APPEARED): _S.READY,
 }
 """(state, trigger) -> next state. What is not here cannot happen.
 
 A model that is in memory when a person switches it off is drained and unloaded first (CHOSEN), and becomes
-DISABLED from ABSENT: memory is never forgotten by a switch.
+DISABLED from ABSENT: memory is never forgotten by a switch. One that its engine cannot unload stays READY, holds its
+memory, answers nobody, and is shown as disabled.
 """

@@ -20,12 +20,13 @@ def view(lifecycle: Lifecycle, model: str, now: float, *, wall: float = 0.0) -> 
         wall: what to add to monotonic seconds to get wall seconds, for the times people read.
     """
     r = lifecycle.residencies[model]
+    is_off = r.is_fixed and r.state is S.READY and not r.enabled  # in memory, and nobody may use it
     is_troubled = r.state in TROUBLED
     is_queued = r.state is S.ABSENT and r.room_wanted_at is not None and lifecycle.waiting.count(model)
     asked_for = r.room_wanted_at if is_queued and r.room_wanted_at is not None else r.since
     return ResidencyView(
         model_id=model,
-        state=r.state,
+        state=S.DISABLED if is_off else r.state,
         since=r.since + wall,
         stage=_stage(lifecycle, r),
         progress=r.fraction,
@@ -44,6 +45,7 @@ def view(lifecycle: Lifecycle, model: str, now: float, *, wall: float = 0.0) -> 
         pinned=r.pinned,
         queue_position=_position(lifecycle, model),
         waits_for=_waits_for(lifecycle, r),
+        fixed=r.fixed or r.refused,
     )
 
 
@@ -61,18 +63,19 @@ def plan(lifecycle: Lifecycle, model: str, now: float) -> LoadPlan:
 
 
 def could_fit(lifecycle: Lifecycle) -> dict[str, bool]:
-    """Say of each model whether it is there, or could be without unpinning another. One pass, for hundreds of them."""
-    held = {
-        device: {r.spec.id: book.holds(r.spec.id) for r in lifecycle.residencies.values() if r.pinned}
-        for device, book in lifecycle.ledgers.items()
-    }
-    pinned = {device: sum(holds.values()) for device, holds in held.items()}
+    """Say of each model whether it is there, or could be without unpinning another, or stopping a server.
+
+    One pass, for hundreds of them.
+    """
+    kept = [r.spec.id for r in lifecycle.residencies.values() if r.pinned or r.is_fixed]
+    held = {device: {model: book.holds(model) for model in kept} for device, book in lifecycle.ledgers.items()}
+    stays = {device: sum(holds.values()) for device, holds in held.items()}
 
     def fits(r: Residency) -> bool:
         if not r.spec.is_loadable or r.state in {S.READY, S.LOADING}:
             return True
         device = r.spec.device
-        return r.need <= lifecycle.ledgers[device].budget - pinned[device] + held[device].get(r.spec.id, 0)
+        return r.need <= lifecycle.ledgers[device].budget - stays[device] + held[device].get(r.spec.id, 0)
 
     return {model: fits(r) for model, r in lifecycle.residencies.items()}
 
@@ -86,7 +89,7 @@ def _waits_for(lifecycle: Lifecycle, residency: Residency) -> tuple[str, ...]:
     1. Nobody waits for it, or it is there, coming, or resting: nothing.
     2. It has to leave itself before it can come back.
     3. What is loading on its device, since one is loaded at a time; where room is missing also what is leaving, and
-       what is in use and not pinned.
+       what is in use and can leave.
     """
     model, device = residency.spec.id, residency.spec.device
     if not lifecycle.waiting.count(model):  # 1
@@ -103,7 +106,7 @@ def _waits_for(lifecycle: Lifecycle, residency: Residency) -> tuple[str, ...]:
             return False
         if other.state is S.LOADING:
             return True
-        is_busy = other.state is S.READY and not other.pinned and other.in_flight > 0
+        is_busy = other.state is S.READY and not (other.pinned or other.is_fixed) and other.in_flight > 0
         return lacks_room and (other.state in LEAVING or other.is_settling or is_busy)
 
     return tuple(sorted(r.spec.id for r in lifecycle.residencies.values() if is_in_the_way(r)))  # 3

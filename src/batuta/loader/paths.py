@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from batuta import starter
+from batuta.catalog.shelves import shelves
 from batuta.errors import BadModelFile, Cause
 
 # errno of opening -> (cause, what to tell).
@@ -29,18 +30,11 @@ def known_roots(data_dir: Path, models_dirs: tuple[Path, ...], environ: Mapping[
 
     Folders that do not exist are kept: a file may appear there later.
     """
-    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or "~").expanduser()
-    cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
-    hugging_face = Path(environ.get("HF_HOME") or cache / "huggingface")
     return (
         starter.FOLDER,
         data_dir / "models",
         *models_dirs,
-        Path(environ.get("HF_HUB_CACHE") or hugging_face / "hub"),
-        Path(environ.get("LLAMA_CACHE") or cache / "llama.cpp"),
-        home / ".lmstudio" / "models",
-        cache / "lm-studio" / "models",
-        Path(environ.get("OLLAMA_MODELS") or home / ".ollama" / "models"),
+        *(shelf.path for shelf in shelves(environ)),
     )
 
 

@@ -24,6 +24,7 @@ WHOLE: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
 CONFIG: Final = "config.json"
 TEMPLATE: Final = "chat_template.jinja"
+ADAPTER: Final = "adapter_config.json"
 PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 LARGEST_JSON: Final = 16 << 20  # bytes of config.json and its kind; a large tokenizer_config.json has some 200 KB
@@ -46,6 +47,8 @@ EMBEDS: Final = frozenset({
     "ElectraModel", "CamembertModel", "NomicBertModel", "NewModel", "EuroBertModel", "Gemma3TextModel",
 })  # fmt: skip
 """Architectures that give vectors and cannot chat."""
+COUNTS_FROM_PADDING: Final = ("Roberta", "XLMRoberta", "Camembert", "MPNet")
+"""How the names of architectures begin whose first position is the padding's number and one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,7 @@ def _describe(folder: Path, real: Path, roots: tuple[Path, ...]) -> SafetensorsI
     if not real.is_dir():
         raise _bad(str(folder), "there is no such folder", Cause.NOT_INSTALLED)
     config = _read_json(folder / CONFIG, roots)
+    _refuse_other_weights(folder, config)
     files, places = _weight_files(folder, roots)
     headers = {name: _read_weights(folder / name, roots) for name in files}
     for tensor, name in places.items():
@@ -224,7 +228,7 @@ def _describe(folder: Path, real: Path, roots: tuple[Path, ...]) -> SafetensorsI
         size=sum(size for size, _ in headers.values()),
         arch=arch,
         name=_name(folder),
-        context_length=_int(facts, "max_position_embeddings", _int(facts, "n_positions")),
+        context_length=_context(arch, facts),
         tensor_bytes=sum(bytes_of.values()),
         parameters=sum(count * 8 // BITS[kind] for kind, count in bytes_of.items()),
         kv_per_token=kv_per_token(facts, max(BITS[dtype], 16) // 8),
@@ -238,6 +242,14 @@ def _describe(folder: Path, real: Path, roots: tuple[Path, ...]) -> SafetensorsI
         dtype=dtype,
         files=tuple(files),
     )
+
+
+def _refuse_other_weights(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse what would make the engine read weights that nobody checked; a pickle can be among them."""
+    if config.get("transformers_weights") is not None:
+        raise ValueError(f"its {CONFIG} names other weights than {WHOLE} or {INDEX} (transformers_weights)")
+    if (folder / ADAPTER).exists():
+        raise ValueError(f"it holds an adapter ({ADAPTER}), which is not applied: merge it into the model first")
 
 
 def kv_per_token(facts: Mapping[str, Any], value_bytes: int) -> int:
@@ -369,6 +381,13 @@ def _architecture(config: Mapping[str, Any]) -> str:
     if not isinstance(kind, str) or not kind:
         raise ValueError(f"{CONFIG} names neither architectures nor a model_type: it is no language model")
     return kind
+
+
+def _context(arch: str, facts: Mapping[str, Any]) -> int:
+    """Return the tokens it can read; some architectures count positions from the padding's number on."""
+    said = _int(facts, "max_position_embeddings", _int(facts, "n_positions"))
+    padding = _int(facts, "pad_token_id", 1) + 1 if arch.startswith(COUNTS_FROM_PADDING) else 0
+    return max(said - padding, 0)
 
 
 def _language_part(config: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from batuta.catalog.entities import Capability, ModelSpec
 from batuta.catalog.names import not_found
-from batuta.errors import BadRequest, ModelNotFound
+from batuta.errors import BadRequest, Cause, ModelNotFound
 from batuta.routing.alternatives import TIER_WORDS, Standing, alternatives
 from batuta.routing.roles import Virtual, as_virtual, holders, role_of
 
@@ -31,11 +31,13 @@ class RoutePlan:
         requested: the name the caller used.
         candidates: at least one.
         reason: why the first is the first.
+        passed_over: who would have been the first, and why it is not; empty as a rule.
     """
 
     requested: str
     candidates: tuple[Candidate, ...]
     reason: str
+    passed_over: tuple[tuple[str, Cause], ...] = ()
 
 
 @lru_cache(maxsize=1024)
@@ -104,6 +106,7 @@ def _plan_virtual(
     standings = world()
     others = _others(first, lambda: standings, needs)[: MAX_CANDIDATES - 1]
     offline = {s.spec.id: s.spec for s in standings if s.is_offline}
+    passed_over: tuple[tuple[str, Cause], ...] = ()
     if first is None:
         last = [s.id for s in offline.values() if s.is_present and s.enabled and needs <= s.capabilities]
         candidates = others or tuple(Candidate(i, "was offline a moment ago") for i in sorted(last))
@@ -111,6 +114,8 @@ def _plan_virtual(
         holder = (Candidate(first.id, f"holds the role {role_of(virtual).value}"),)
         is_away = first.id in offline or not first.is_present
         candidates = (*others, *holder) if is_away and allow_fallback else (*holder, *others)
+        if candidates[0] not in holder:
+            passed_over = ((first.id, Cause.ENGINE_OFFLINE if first.id in offline else Cause.NOT_INSTALLED),)
     if not candidates:
         raise ModelNotFound(
             f"no model can answer for {virtual.value!r}: put a .gguf file into the models folder, start Ollama, "
@@ -119,7 +124,7 @@ def _plan_virtual(
         )
     if not allow_fallback:
         candidates = candidates[:1]
-    return RoutePlan(virtual.value, candidates[:MAX_CANDIDATES], f"{virtual.value}: {candidates[0].why}")
+    return RoutePlan(virtual.value, candidates[:MAX_CANDIDATES], f"{virtual.value}: {candidates[0].why}", passed_over)
 
 
 def _others(spec: ModelSpec | None, world: World, needs: frozenset[Capability]) -> tuple[Candidate, ...]:

@@ -20,6 +20,7 @@ from typing import Any, Self
 import orjson
 from aiohttp import web
 
+from batuta.tasks import Tasks
 from batuta.testing.local_server import GIB, FakeModel, Handler, LocalServer, MemoryPool
 from batuta.testing.vllm_answers import Answers, VLLMRefusal, error_body
 from batuta.testing.vllm_core import DEAD, EngineCore, EngineDead, WakeFailed
@@ -75,6 +76,7 @@ class FakeVLLM(LocalServer):
         self.has_sleep_routes = has_sleep_routes
         self.enables_sleep = enables_sleep
         self.core = EngineCore(self.memory, self.base, wake_s=wake_s, frees_memory=enables_sleep)
+        self._wakings = Tasks(lambda *_: None)  # what goes wrong is in the answer
         self._answers = Answers(self.core, self.models, context=self.base.context)
         self.play = self._answers.play
         self.bodies = self._answers.bodies  # (path, JSON) of each request to the model, in order
@@ -87,6 +89,7 @@ class FakeVLLM(LocalServer):
 
     async def stop(self) -> None:
         await super().stop()
+        await self._wakings.aclose()
         self.core.stop()
 
     def routes(self) -> Sequence[tuple[str, str, Handler]]:
@@ -205,7 +208,8 @@ class FakeVLLM(LocalServer):
 
     async def _wake_up(self, request: web.Request) -> web.Response:
         # A client that leaves does not stop a wake-up.
-        await asyncio.shield(self.core.wake(request.query.getall("tags", [])))
+        work = self.core.wake(request.query.getall("tags", []))
+        await asyncio.shield(self._wakings.start(work, name="wake up"))
         return web.Response()
 
     async def _is_sleeping(self, _request: web.Request) -> web.Response:

@@ -80,16 +80,16 @@ def downloads_panel(
     pulls: Iterable[Pull], catalogue: Catalogue | None, budgets: Iterable[int], words: Language
 ) -> DownloadsPanel:
     """Return the rows: downloads that run or failed, and what of the offer is not among them; what fits first."""
-    shown = [pull for pull in pulls if not pull.is_ended or pull.state in SHOWN_AFTER_END]
-    last = {pull.wanted: pull for pull in shown}  # of several tries, the last
-    running = {pull.name for pull in last.values() if not pull.is_ended}
+    last = {pull.wanted: pull for pull in pulls}  # of several tries, the last
+    shown = [pull for pull in last.values() if not pull.is_ended or pull.state in SHOWN_AFTER_END]
+    running = {pull.name for pull in shown if not pull.is_ended}
     budgets = tuple(budgets)
     starters = [
         starter for starter in (catalogue.starters.values() if catalogue else ()) if starter.name not in running
     ]
     rows = [_starter(starter, budgets, words) for starter in starters]
     return DownloadsPanel(
-        pulls=tuple(_pull(pull, words) for pull in last.values()),
+        pulls=tuple(_pull(pull, words) for pull in shown),
         starters=tuple(sorted(rows, key=lambda row: not row.is_small_enough)),
         date=catalogue.date if catalogue else "",
     )

@@ -36,7 +36,7 @@ class Toast:
 
 def toast(fact: Any, words: Language, *, now: float, rows: Rows = MappingProxyType({})) -> Toast | None:
     """Return the note a fact is worth, or None. `now` is monotonic seconds; `rows` are the panel's, by model."""
-    if (found := _words_for(fact, words, rows)) is None:
+    if (found := _of_download(fact, words) or _words_for(fact, words, rows)) is None:
         return None
     tone, text = found
     return Toast(key=f"note-{crc32(text.encode()):08x}", tone=tone, text=text, until=now + LASTS_S)
@@ -52,15 +52,15 @@ def _name(model: str, rows: Rows) -> str:
     return rows[model].name if model in rows else model
 
 
-def _of_download(fact: DownloadFinished | DownloadFailed, words: Language) -> tuple[str, str]:
+def _of_download(fact: Any, words: Language) -> tuple[str, str] | None:
     if isinstance(fact, DownloadFinished):
         return "good", words.say(N_("%(model)s is downloaded."), model=fact.name)
-    return "bad", words.say(N_("%(model)s could not be downloaded."), model=fact.name)
+    if isinstance(fact, DownloadFailed):
+        return "bad", words.say(N_("%(model)s could not be downloaded."), model=fact.name)
+    return None
 
 
 def _words_for(fact: Any, words: Language, rows: Rows) -> tuple[str, str] | None:
-    if isinstance(fact, DownloadFinished | DownloadFailed):
-        return _of_download(fact, words)
     if isinstance(fact, ModelStateChanged):
         name = _name(fact.model, rows)
         if fact.new == "failed":

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from batuta.catalog.entities import ModelSpec
+from batuta.catalog.external import SeenKey
+from batuta.catalog.finding import FOUND
 from batuta.catalog.records import LOCAL, Learned, ProviderState
 from batuta.errors import Cause, ModelNotFound
 from batuta.lifecycle.residency import LoadPlan, ResidencyView
@@ -187,6 +189,28 @@ def provider_view(services: Services, state: ProviderState, models: Collection[M
         "models": sum(spec.is_present for spec in models),
         "holds": sorted(r.spec.id for r in here if r.state in _IN_MEMORY),
     }
+
+
+def key_views(services: Services) -> list[View]:
+    """Return the keys of external APIs that are in the environment: by the variable's name, never by value."""
+    return [
+        {
+            "id": key.id,
+            "name": key.name,
+            "variable": key.variable,
+            "is_supported": key.provider is not None,
+            "message": _key_text(key, services.catalog.provider(key.id)),
+        }
+        for key in services.catalog.seen_keys()
+    ]
+
+
+def _key_text(key: SeenKey, state: ProviderState | None) -> str:
+    if key.provider is None:
+        return "key found, provider not supported yet"
+    if state is None or state.source != FOUND:
+        return "key found; a provider that was named is used instead"
+    return "key found, and used" if state.provider.enabled else "key found, not used until the provider is switched on"
 
 
 def fits_text(plan: LoadPlan) -> str:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from batuta.catalog.change import Change
 from batuta.catalog.entities import MemoryNeed, Provider
+from batuta.catalog.finding import Places
 from batuta.catalog.records import Found
-from batuta.catalog.service import Catalog, Change
+from batuta.catalog.service import Catalog
 from batuta.catalog.store import Store
 from batuta.engines.base import ReportedModel
 from batuta.errors import BadModelFile, BatutaError, Cause
@@ -41,7 +43,7 @@ class Reader:
 class Cast:
     """A catalog, what it told, and what its providers will say."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, places: Places | None = None, **settings: Any) -> None:
         self.folder = folder
         self.models = folder / "models"
         self.models.mkdir(exist_ok=True)
@@ -59,6 +61,7 @@ class Cast:
             clock=self.clock,
             read_file=self.reader,
             list_models=self.list_models,
+            places=places,
             on_error=lambda *error: self.errors.append(error),
         )
         self.catalog.listen(self.changes.append)
@@ -78,9 +81,9 @@ class Cast:
 
 
 @asynccontextmanager
-async def cast(folder: Path, **settings: Any) -> AsyncIterator[Cast]:
+async def cast(folder: Path, *, places: Places | None = None, **settings: Any) -> AsyncIterator[Cast]:
     """Open a stage whose catalog is not started yet; afterwards it is closed and nothing went wrong behind it."""
-    it = Cast(folder, **settings)
+    it = Cast(folder, places=places, **settings)
     try:
         yield it
     finally:

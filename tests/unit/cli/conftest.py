@@ -55,6 +55,9 @@ def gateway() -> Iterator[FakeGateway]:
         def do_POST(self) -> None:
             self._answer()
 
+        def do_DELETE(self) -> None:
+            self._answer()
+
         def _answer(self) -> None:
             call = f"{self.command} {self.path}"
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -87,7 +87,7 @@ def test_an_unknown_name_gets_the_nearest(name: str, hint: str) -> None:
         ("Q8_0/big-00001-of-00002.gguf", "Q8_0"),
         ("BF16/model-Q4_K_M-00002-of-00003.gguf", "Q4_K_M"),
         ("model.IQ4_XS.gguf", "IQ4_XS"),
-        ("model_Q4_0.GGUF", ""),
+        ("model_Q4_0.GGUF", "Q4_0"),
         ("Qwen3-4B.gguf", ""),
         ("model-f16.gguf", "F16"),
     ],

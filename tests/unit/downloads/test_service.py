@@ -20,7 +20,7 @@ from batuta.observe.bus import Bus
 from batuta.observe.events import DownloadFailed, DownloadFinished, DownloadProgress
 from batuta.settings import Settings
 from batuta.testing.clock import ManualClock
-from batuta.testing.hub import FakeHub
+from batuta.testing.hub import PIECE, FakeHub
 
 from .stage import FILE, REPO, SmallDisk, gguf
 
@@ -65,8 +65,9 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
 
 async def until_downloading(pull: Pull, count: int = 1) -> None:
-    while pull.bytes < count or pull.state != "downloading":  # noqa: ASYNC110  # a socket has no event
-        await asyncio.sleep(0.002)
+    async with asyncio.timeout(5):
+        while pull.bytes < count or pull.state != "downloading":  # noqa: ASYNC110  # a socket has no event
+            await asyncio.sleep(0.002)
 
 
 async def test_a_download_tells_its_story(tmp_path: Path) -> None:
@@ -91,6 +92,7 @@ async def test_a_failure_has_code_and_words(tmp_path: Path) -> None:
 async def test_one_at_a_time_and_each_once(tmp_path: Path) -> None:
     """A second one waits for the first; the same one asked for twice is one download."""
     async with house(tmp_path) as it:
+        it.hub.add(REPO, FILE, gguf(PIECE * 2))  # half of it, until the gate opens
         it.hub.gate = asyncio.Event()
         it.hub.add("acme/other-GGUF", "other.gguf", gguf(seed=2))
         first = await it.downloads.start(f"hf:{REPO}")
@@ -106,27 +108,46 @@ async def test_one_at_a_time_and_each_once(tmp_path: Path) -> None:
 async def test_cancelled_ones_make_room_and_go_on_later(tmp_path: Path) -> None:
     """One that runs or waits can be called off; what came is kept, and can be discarded."""
     async with house(tmp_path) as it:
+        it.hub.add(REPO, FILE, gguf(PIECE * 2))  # half of it, until the gate opens
         it.hub.gate = asyncio.Event()
         first = await it.downloads.start(f"hf:{REPO}")
         second = await it.downloads.start("hf:acme/other-GGUF")
-        await until_downloading(first, 5000)
+        await until_downloading(first, PIECE)
         it.downloads.cancel(second)
         it.downloads.cancel(first)
         await it.downloads.wait(first)
         assert (first.state, second.state) == ("cancelled", "cancelled")
         assert it.told(DownloadProgress)[-1].state == "cancelled"
         assert it.downloads.cancel(first) is first
-        assert await it.downloads.discard(f"hf:{REPO}") == 5000
+        assert await it.downloads.discard(f"hf:{REPO}") == PIECE
         assert not (tmp_path / "models" / FOLDER).exists()
+
+
+async def test_a_fault_of_ours_ends_the_download_and_is_reported(tmp_path: Path) -> None:
+    """Whoever waits is not left waiting; the next download works."""
+
+    class Broken(SmallDisk):
+        def free(self, folder: Path) -> int:
+            raise ZeroDivisionError
+
+    async with house(tmp_path) as it:
+        it.downloads._disk = Broken(0)
+        pull = await it.downloads.wait(await it.downloads.start(f"hf:{REPO}"))
+        assert view(pull)["error"]["code"] == "internal_error"
+        it.downloads._disk = SmallDisk(1 << 40)
+        assert (await it.downloads.wait(await it.downloads.start(f"hf:{REPO}"))).state == "done"
+        assert [name for name, _ in it.errors] == ["downloads"]
+        it.errors.clear()
 
 
 async def test_too_many_are_not_queued(tmp_path: Path) -> None:
     """The queue has an end, and says so."""
     async with house(tmp_path) as it:
+        it.hub.add(REPO, FILE, gguf(PIECE * 2))  # half of it, until the gate opens
         it.hub.gate = asyncio.Event()
-        for number in range(21):
+        await until_downloading(await it.downloads.start(f"hf:{REPO}"))
+        for number in range(20):
             await it.downloads.start(f"hf:acme/model-{number}")
-            await asyncio.sleep(0)  # the first one leaves the queue
         with pytest.raises(Conflict, match="queued already"):
             await it.downloads.start("hf:acme/one-more")
 
@@ -143,16 +164,15 @@ def test_the_rate_is_of_the_last_seconds() -> None:
     """A line that became slow says so soon; nothing is said before there is something to say."""
     rate = Rate()
     rate.note(0.0, 0)
-    assert rate.value is None
+    assert (rate.value, rate.remaining_s(9)) == (None, None)
     for second in range(1, 11):
         rate.note(float(second), second * 1000)
-    assert rate.value == 1000
-    assert rate.remaining_s(20_000) == 10
+    assert (rate.value, rate.remaining_s(20_000)) == (1000, 10)
     for second in range(11, 21):
         rate.note(float(second), 10_000 + (second - 10) * 10)
-    assert rate.value == 10
+    assert rate.remaining_s(10_200) == 10
     rate.note(21.0, 0)
-    assert rate.value is None
+    assert rate.remaining_s(9) is None
 
 
 # --- files that are handed over -----------------------------------------------------------------------------------
@@ -181,7 +201,7 @@ async def test_a_file_that_is_handed_over_becomes_a_model(tmp_path: Path) -> Non
     [
         (b"PK\x03\x04" * 100, None, BadRequest, "no GGUF"),
         (gguf(), 6000, BadRequest, "6000 bytes of mine.gguf were announced, and 5000 came"),
-        (gguf()[:30], 30, BadModelFile, "truncated"),
+        (gguf()[:30], 30, BadModelFile, "it ends at byte 30"),
         (b"", 0, BadModelFile, "empty"),
     ],
 )

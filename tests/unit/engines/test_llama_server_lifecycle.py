@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -14,13 +14,14 @@ from batuta.catalog.entities import MemoryNeed, ModelSpec
 from batuta.clock import SystemClock
 from batuta.engines.llama_server import LlamaServerEngine
 from batuta.engines.transport import Transport
-from batuta.errors import BatutaError, Cause
+from batuta.errors import BatutaError, CannotUnload, Cause, NoFit
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.runner import Runner
 from batuta.lifecycle.states import ModelState
 from batuta.observe.bus import Bus
+from batuta.testing.fake_engine import FakeEngine
 from batuta.testing.llama_server import FakeLlamaServer
 from batuta.testing.local_server import GIB, FakeModel, MemoryPool
 from tests.unit.engines.llama_server_play import ask, provider, spec, until
@@ -132,10 +133,14 @@ async def test_a_router_that_is_gone_is_the_cause() -> None:
 
 
 async def test_a_server_of_one_model_is_ready_and_stays() -> None:
-    """It is found ready without a load, answers, and is ready again after an unload that it refuses."""
+    """It is found ready without a load, answers, and nobody has it unloaded for another: who could is told at once."""
     async with stage(is_router=False) as play:
         assert await play.ask(BRAIN) == "two one"
-        play.runner.unload(BRAIN.id)
-        await until(lambda: any("stop it where it was started" in line.text for line in play.runner.story(BRAIN.id)))
+        with pytest.raises(CannotUnload, match="stop it where it was started"):
+            play.runner.unload(BRAIN.id)
+        elsewhere = FakeEngine(SystemClock())
+        play.runner.register(replace(CODER, id="coder", provider_id="local"), elsewhere)
+        with pytest.raises(NoFit, match="held by a server that Batuta cannot stop: stop it yourself"):
+            await play.runner.wait_ready("coder", deadline=SystemClock().monotonic() + 5.0)
         assert play.state(BRAIN) is ModelState.READY
         assert await play.ask(BRAIN) == "two one"

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from batuta.engines.base import LOST, EngineHealth
-from batuta.errors import Cause, ModelFailed, ModelLoading, StreamBroken, UpstreamTimeout, UpstreamUnreachable
+from batuta.engines.llama_server_wire import STOP_IT
+from batuta.errors import (
+    CannotUnload,
+    Cause,
+    ModelFailed,
+    ModelLoading,
+    StreamBroken,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from batuta.testing.llama_server import FakeLlamaServer
 from batuta.testing.local_server import FakeModel, Fault
 from tests.unit.engines.llama_server_play import SMALL, Play, playing, spec
@@ -74,10 +83,10 @@ async def test_properties_tell_its_context_and_what_it_can() -> None:
 
 
 async def test_an_unload_is_refused_in_words() -> None:
-    """It says what it holds, who can stop it, and goes on answering."""
+    """It says what it holds and who can stop it, before it is asked too, and goes on answering."""
     async with single() as play:
-        await play.load()
-        with pytest.raises(ModelFailed, match="cannot unload the model: it holds the one model it was started with"):
+        assert (await play.load()).fixed == (await play.engine.resident())[0].fixed == STOP_IT
+        with pytest.raises(CannotUnload, match="cannot unload the model: it holds the one model it was started with"):
             await play.engine.unload(spec())
         assert await play.said() == "three two one"
         await play.engine.unload(spec("another"))  # what it does not hold is not there

@@ -25,6 +25,7 @@ from batuta.engines.lmstudio import LMStudioEngine
 from batuta.engines.transport import Transport
 from batuta.errors import (
     BatutaError,
+    CannotUnload,
     Cause,
     KeyInvalid,
     ModelFailed,
@@ -335,7 +336,7 @@ async def test_nothing_is_left_of_a_model_whose_program_is_gone() -> None:
 
 
 async def test_version_0_3_loads_by_a_request_for_one_token() -> None:
-    """The request carries a TTL; an unload is beyond the version, and says what to do."""
+    """The request carries a TTL; an unload is beyond the version, which is known before, and says what to do."""
     async with stage(version="0.3.16", is_evicting=False) as play:
         assert (await play.engine.load(SPEC, play.progress.append)).memory_bytes == GIB  # as the catalog said
         path, body = play.server.bodies[0]
@@ -343,7 +344,8 @@ async def test_version_0_3_loads_by_a_request_for_one_token() -> None:
         await play.load(replace(VECTOR_SPEC, ttl_s=60.0))
         assert play.server.bodies[1] == ("/api/v0/embeddings", {"model": VECTORS, "input": ".", "ttl": 60})
         assert await play.said(text="a b") == "b a"
-        assert "eject" in await fails(play.engine.unload(VECTOR_SPEC), ModelFailed, Cause.UNKNOWN)
+        assert "eject" in await fails(play.engine.unload(VECTOR_SPEC), CannotUnload, Cause.UNKNOWN)
+        assert {f"or eject {each.address} there" in each.fixed for each in await play.engine.resident()} == {True}
         await play.engine.unload(BIG_SPEC)  # was not there
 
 

@@ -103,6 +103,9 @@ async def test_closing_stops_what_is_under_way() -> None:
     await loads.aclose()
     with pytest.raises(ModelFailed):
         await waiting
+    for _ in range(2):  # the second must not wait for a load that never was
+        with pytest.raises(RuntimeError, match="closed"):
+            await loads.join("m", door.work, quiet)
 
 
 async def test_polling_ends_with_a_yes_or_with_the_time() -> None:

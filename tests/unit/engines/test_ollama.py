@@ -368,6 +368,17 @@ async def test_loaded_by_word_but_not_by_list_is_a_failure() -> None:
         assert caught.value.cause is Cause.CRASH
 
 
+async def test_a_load_that_ends_with_ollama_is_an_ollama_that_is_offline() -> None:
+    """The connection of the load breaks because the program has ended: that, not a crash, is what is told."""
+    async with facing(replace(SLOW, load_s=2.0)) as scene:
+        load = asyncio.get_running_loop().create_task(scene.load("slow"))
+        await scene.until_loading("slow")
+        await scene.server.stop()
+        with pytest.raises(UpstreamUnreachable, match="refused the connection") as caught:
+            await load
+        assert (caught.value.cause, caught.value.model) == (Cause.ENGINE_OFFLINE, "ollama/slow")
+
+
 async def test_a_full_queue_is_busyness() -> None:
     """503 says that Ollama is there and has too much to do."""
     async with facing(scheduling={"max_queue": 1}) as scene, asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import struct
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -70,6 +71,7 @@ def test_sampling_becomes_options_and_the_load_stays() -> None:
     }
     assert native["keep_alive"] == -1
     assert chat(max_completion_tokens=9, max_tokens=5)["options"]["num_predict"] == 9
+    assert chat(max_completion_tokens=None, max_tokens=5)["options"]["num_predict"] == 5
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,17 @@ def test_a_conversation_with_tools_and_images_is_translated() -> None:
         ("completions", {"prompt": ["a", "b"]}),
         ("embeddings", {"input": [[1, 2]]}),
         ("embeddings", {}),
+        ("chat/completions", {"messages": "hi"}),
+        ("chat/completions", {"messages": ["hi"]}),
+        ("chat/completions", {}),
+        ("chat/completions", {"messages": [{"content": "hi"}]}),
+        ("chat/completions", {"messages": [{"role": "user", "content": ["hi"]}]}),
+        ("chat/completions", {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}),
+        ("chat/completions", {"messages": [{"role": "assistant", "tool_calls": 1}]}),
+        ("chat/completions", {"messages": [{"role": "assistant", "tool_calls": [{"function": "f"}]}]}),
     ],
-    ids=["audio", "image elsewhere", "broken arguments", "two prompts", "tokens", "nothing"],
+    ids=["audio", "image elsewhere", "broken arguments", "two prompts", "tokens", "nothing", "a text", "texts"]
+    + ["no messages", "no role", "a part that is none", "no image", "calls that are none", "a call of nothing"],
 )
 def test_what_ollama_has_no_words_for_is_refused(path: str, body: dict[str, Any]) -> None:
     """The caller hears what does not go, before anybody is asked."""
@@ -158,8 +169,9 @@ def test_completions_and_embeddings_are_translated() -> None:
     """A prompt goes to generate, texts go to embed, with the same frame."""
     native = native_body("completions", {"model": "m", "prompt": ["a"], "logprobs": 2}, stream=True, frame=FRAME)
     assert (native["prompt"], native["stream"], native["logprobs"], native["top_logprobs"]) == ("a", True, True, 2)
-    native = native_body("embeddings", {"model": "m", "input": ["a"], "dimensions": 4}, stream=False, frame=FRAME)
-    assert native == {"model": "m", **FRAME, "input": ["a"], "dimensions": 4}
+    wishes = {"dimensions": 4, "truncate": False}
+    native = native_body("embeddings", {"model": "m", "input": ["a"], **wishes}, stream=False, frame=FRAME)
+    assert native == {"model": "m", **FRAME, "input": ["a"], **wishes}
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
@@ -252,3 +264,48 @@ def test_the_split_of_bytes_changes_nothing(cuts: list[int]) -> None:
     decoder, edges = answer(), [0, *sorted(min(cut, len(data) - 1) for cut in cuts), len(data) - 1]
     pieces = [decoder.feed(data[start:end]) for start, end in itertools.pairwise(edges)]
     assert b"".join(pieces) + decoder.close() == whole
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda some: st.lists(some, max_size=2) | st.dictionaries(st.text(max_size=3), some, max_size=2),
+    max_leaves=4,
+)
+MESSAGE = st.dictionaries(
+    st.sampled_from(["role", "content", "name", "thinking", "tool_calls", "tool_call_id"]),
+    JSON | st.lists(st.fixed_dictionaries({"function": JSON, "id": JSON, "type": JSON, "image_url": JSON}), max_size=2),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(list(dialect.PATHS)),
+    st.dictionaries(
+        st.sampled_from([*dialect.OPTIONS, *dialect.AS_THEY_ARE, "stop", "tools", "max_tokens", "prompt", "input"])
+        | st.sampled_from(["response_format", "reasoning", "options", "dimensions"]),
+        JSON,
+        max_size=3,
+    ),
+    JSON | st.lists(MESSAGE, max_size=3),
+)
+def test_whatever_a_caller_sends_it_is_translated_or_refused(path: str, fields: dict[str, Any], messages: Any) -> None:
+    """No body, however odd, is an error of ours."""
+    with suppress(BadRequest):
+        native = native_body(path, {"model": "m", "messages": messages, **fields}, stream=True, frame=FRAME)
+        assert native["options"]["num_ctx"] == 512
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["chat/completions", "completions"]),
+    st.dictionaries(st.sampled_from(["response", "logprobs", "done_reason", *LAST]), JSON, max_size=3),
+    JSON | MESSAGE,
+    JSON,
+)
+def test_whatever_ollama_says_is_read_or_skipped(path: str, fields: dict[str, Any], message: Any, vectors: Any) -> None:
+    """No line, however odd, is an error of ours, as a whole answer or in a stream."""
+    said = {"model": "m", "message": message, "done": True, **fields}
+    assert answer(path).whole(said)["usage"]["total_tokens"] >= 0
+    assert events(answer(path).feed(orjson.dumps(said) + b"\n"))
+    for encoding in ("float", "base64"):
+        dialect.embeddings({"embeddings": [vectors], **fields}, model="m", encoding=encoding)

@@ -122,7 +122,7 @@ async def test_what_may_have_been_taken_is_not_sent_twice(is_direct: bool) -> No
 
 
 def test_a_request_that_was_never_written_may_be_sent_again() -> None:
-    """aiohttp says so where its connection was closed under it; no other loss is proof of that."""
+    """The client says so where its connection was closed under it; no other loss is proof of that."""
     unwritten = aiohttp.ClientOSError(None, "Can not write request body")
     unwritten.__cause__ = aiohttp.ClientConnectionResetError("Cannot write to closing transport")
     assert was_not_written(unwritten)
@@ -144,8 +144,8 @@ async def test_getting_ready_is_not_the_backends_time() -> None:
         reply = await transport.send(request_for(upstream.url, deadline=deadline))
         assert b"one" in await reply.read()
         await reply.aclose()
+        deadline = asyncio.get_running_loop().time() + 0.05
         with pytest.raises(UpstreamTimeout):
-            deadline = asyncio.get_running_loop().time() + 0.05
             await transport.send(request_for(upstream.url, deadline=deadline))
         await transport.aclose()
 

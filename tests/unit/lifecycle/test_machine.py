@@ -942,3 +942,13 @@ def test_another_leaves_in_place_of_a_draining_model_that_is_pinned() -> None:
     other = {"old": "young", "young": "old"}[leaver]
     play.when(ev.PinChanged(leaver, pinned=True))
     assert (play.state(leaver), play.state(other)) == (ModelState.READY, ModelState.DRAINING)
+
+
+def test_a_model_may_have_a_word_of_its_own_on_how_long_its_load_takes() -> None:
+    """A server that takes ten minutes to start is given them; the others keep to the rule."""
+    for limit, allowed in ((None, 180), (600.0, 600), (30.0, 30)):
+        play = Play(16 * GB, load_timeout_s=180.0)
+        play.when(ev.Registered(spec("own", 4 * GB, load_timeout_s=limit)))
+        play.when(play.wanted("a", "own", deadline_s=1000))
+        assert play.after(allowed - 1) == []
+        assert play.after(2) == [AbortLoad("own")]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from batuta.catalog.entities import ModelSpec
-from batuta.engines.base import ChangeListener, GoneListener, Resident
+from batuta.engines.base import LOST, ChangeListener, GoneListener, Resident
 from batuta.errors import BatutaError, Cause, UpstreamFailed, UpstreamUnreachable
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.ledger import MemoryLedger
@@ -27,6 +27,8 @@ STRANGE = UpstreamUnreachable("it answers with another model", cause=Cause.UNKNO
 
 class Program(FakeEngine):
     """An engine that knows models by address and says what the test tells it to."""
+
+    tell_gone: GoneListener
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock, load_s=1.0)
@@ -50,12 +52,14 @@ class Program(FakeEngine):
 
     def watch(self, on_gone: GoneListener) -> None:
         self.watchers += 1
+        self.tell_gone = on_gone
 
 
 class Teller(Program):
     """One that tells of changes by itself."""
 
     tell: ChangeListener
+    is_hearing = True
 
     def notice(self, on_change: ChangeListener) -> None:
         self.tell = on_change
@@ -381,3 +385,23 @@ async def test_an_engine_that_is_held_back_is_not_looked_at_by_itself() -> None:
         s.runner.observer.release("local")
         await s.clock.advance(5.0)
         assert len(engine.looks) == 2
+
+
+async def test_an_engine_that_was_replaced_has_no_say_any_more() -> None:
+    """Neither its silence nor its farewells count for the engine that answers for its models now."""
+    async with stage() as s:
+        old, new = s.add(Program(s.clock), "a"), Program(s.clock)
+        await s.clock.settle()
+        s.add(new, "a")
+        new.has("a")
+        await s.runner.observe()
+        s.reached.clear()
+        old.looks.clear()
+        old.error = REFUSED
+        for provider in (None, "lmstudio"):
+            await s.runner.observe(provider_id=provider)
+        assert (old.looks, s.offline()) == ([], set())
+        old.tell_gone("lmstudio/a", f"{LOST}it was closed")
+        assert s.state("lmstudio/a") is S.READY
+        new.tell_gone("lmstudio/a", f"{LOST}it was ejected")
+        assert s.state("lmstudio/a") is S.ABSENT

@@ -40,13 +40,19 @@ class World(RuleBasedStateMachine):
         self.loading: set[str] = set()  # loads that engines have been told to do
         self.unloading: dict[str, type[Command]] = {}
         self.resident: set[str] = set()  # what engines really hold
+        self.stubborn: set[str] = set()  # models whose engines never unload them
+        self.tells = False  # those engines say so before they are asked
+        self.refused: set[str] = set()  # unloads that were refused for good
 
     @initialize(
         ttl=st.one_of(st.none(), st.floats(1, 30)),
         pinned=st.sets(local, max_size=1),
         slots=st.integers(1, 3),
+        stubborn=st.sets(local, max_size=2),
+        tells=st.booleans(),
     )
-    def register(self, ttl: float | None, pinned: set[str], slots: int) -> None:
+    def register(self, *, ttl: float | None, pinned: set[str], slots: int, stubborn: set[str], tells: bool) -> None:
+        self.stubborn, self.tells = stubborn, tells
         for name in LOCAL:
             self.specs[name] = ModelSpec(
                 name,
@@ -84,7 +90,7 @@ class World(RuleBasedStateMachine):
                 self.asked.remove(request)
             case StartLoad(model=model) | Wake(model=model):
                 assert model not in self.loading, f"{model} loaded twice at once"
-                assert model not in self.resident, f"{model} reloaded though resident"
+                assert model not in self.resident - self.stubborn, f"{model} reloaded though resident"
                 self.loading.add(model)
             case AbortLoad(model=model):
                 assert model in self.loading
@@ -93,6 +99,8 @@ class World(RuleBasedStateMachine):
                 leased = [r for r in self.held if self.lease_is_live(r, model)]
                 assert not leased, f"{model} evicted while leased by {leased}"
                 assert model not in self.unloading
+                assert not (self.tells and model in self.stubborn), f"{model} told to go though it cannot"
+                assert model not in self.refused, f"{model} told to go again though it cannot"
                 self.unloading[model] = type(command)
             case _:
                 pass
@@ -129,13 +137,16 @@ class World(RuleBasedStateMachine):
 
     # Engines ------------------------------------------------------------------------------------------------
 
+    def why(self, model: str) -> str:
+        return "scripted" if self.tells and model in self.stubborn else ""
+
     @precondition(lambda self: self.loading)
     @rule(data=st.data(), took=st.integers(0, 12))
     def finish_load(self, data: st.DataObject, took: int) -> None:
         model = data.draw(st.sampled_from(sorted(self.loading)))
         self.loading.remove(model)
         self.resident.add(model)
-        self.send(ev.Loaded(model, took, 1.0))
+        self.send(ev.Loaded(model, took, 1.0, fixed=self.why(model)))
 
     @precondition(lambda self: self.loading)
     @rule(data=st.data(), cause=st.sampled_from(Cause))
@@ -153,12 +164,29 @@ class World(RuleBasedStateMachine):
     @rule(data=st.data(), fails=st.booleans())
     def finish_unload(self, data: st.DataObject, *, fails: bool) -> None:
         model = data.draw(st.sampled_from(sorted(self.unloading)))
+        self.end_unload(model, fails=fails)
+
+    def end_unload(self, model: str, *, fails: bool = False) -> None:
         kind = self.unloading.pop(model)
-        if fails:
-            self.send(ev.UnloadFailed(model, "scripted"))
+        if fails or model in self.stubborn:
+            is_final = model in self.stubborn and model in self.lifecycle.residencies
+            self.refused |= {model} if is_final else set()
+            self.send(ev.UnloadFailed(model, "scripted", is_final=is_final))
         else:
             self.resident.discard(model)
             self.send(ev.Slept(model) if kind is Sleep else ev.Unloaded(model, 0.1))
+        self.forget_refusals()
+
+    def forget_refusals(self) -> None:
+        """A model that has left memory, or the catalog, may be told to go once more in its next stay."""
+        known = self.lifecycle.residencies
+        self.refused -= {model for model in self.refused if model not in known or not known[model].is_fixed}
+
+    @precondition(lambda self: self.stubborn - self.resident - self.loading)
+    @rule(data=st.data())
+    def be_started_by_a_person(self, data: st.DataObject) -> None:
+        """A server that holds one model comes up by itself."""
+        self.resident.add(data.draw(st.sampled_from(sorted(self.stubborn - self.resident - self.loading))))
 
     @precondition(lambda self: self.resident)
     @rule(data=st.data(), loader_died=st.booleans())
@@ -167,11 +195,15 @@ class World(RuleBasedStateMachine):
         self.resident.remove(model)
         self.unloading.pop(model, None)
         self.send(ev.Lost(model, "scripted") if loader_died else ev.Crashed(model, "scripted"))
+        self.forget_refusals()
 
     @rule()
     def observe(self) -> None:
         steady = frozenset(set(LOCAL) - self.loading - set(self.unloading))
-        self.send(ev.Observed({m: 1 for m in self.resident if m in steady}, steady))
+        held = {model: 1 for model in self.resident if model in steady}
+        fixed = {model: why for model in held if (why := self.why(model))}
+        self.send(ev.Observed(held, steady, fixed=fixed))
+        self.forget_refusals()
 
     # People -------------------------------------------------------------------------------------------------
 
@@ -182,6 +214,7 @@ class World(RuleBasedStateMachine):
     @rule(model=models)
     def forget(self, model: str) -> None:
         self.send(ev.Forgotten(model))
+        self.forget_refusals()
 
     @rule(model=models, need=st.integers(1, 15), enabled=st.booleans())
     def discover(self, model: str, need: int, *, enabled: bool) -> None:
@@ -217,6 +250,12 @@ class World(RuleBasedStateMachine):
         waiting = {w.request for m in self.lifecycle.waiting.models() for w in self.lifecycle.waiting.of(m)}
         assert waiting == self.asked, "a waiter was lost or answered without a word"
 
+    @invariant()
+    def what_cannot_leave_is_kept_in_the_books(self) -> None:
+        for model, residency in self.lifecycle.residencies.items():
+            if residency.is_fixed:
+                assert model in self.lifecycle.ledgers["host"], f"{model} cannot leave memory and is in no book"
+
     def teardown(self) -> None:
         """From any state, when engines and callers behave, everybody who waits gets an answer."""
         for _ in range(200):
@@ -226,13 +265,11 @@ class World(RuleBasedStateMachine):
                 self.held.discard(request)
                 self.send(ev.Released(request, ok=True))
             for model in sorted(self.unloading):
-                kind = self.unloading.pop(model)
-                self.resident.discard(model)
-                self.send(ev.Slept(model) if kind is Sleep else ev.Unloaded(model, 0.1))
+                self.end_unload(model)
             for model in sorted(self.loading):
                 self.loading.discard(model)
                 self.resident.add(model)
-                self.send(ev.Loaded(model, 0, 1.0))
+                self.send(ev.Loaded(model, 0, 1.0, fixed=self.why(model)))
             self.now = max(self.now, self.lifecycle.alarm or self.now)
             self.send(ev.Tick())
         assert not self.asked, f"never answered: {self.asked}"

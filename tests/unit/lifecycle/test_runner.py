@@ -10,7 +10,7 @@ import pytest
 
 from batuta.catalog.entities import ModelSpec
 from batuta.engines.base import LOST, LoadReport, ProgressListener, Resident
-from batuta.errors import BatutaError, Cause, HostError, LoaderDown, ModelFailed, ModelNotFound
+from batuta.errors import BatutaError, Cause, HostError, LoaderDown, ModelFailed, ModelNotFound, UpstreamUnreachable
 from batuta.lifecycle import events as ev
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.ledger import MemoryLedger
@@ -57,8 +57,13 @@ class Stage:
         self.engine = engine or self.loads
         self.lifecycle = Lifecycle({"host": MemoryLedger("host", 16 * GB)}, load_timeout_s=180.0)
         self.errors: list[tuple[str, BaseException]] = []
+        self.reached: list[tuple[str, str]] = []
         self.runner = Runner(
-            self.lifecycle, clock=self.clock, bus=Bus(), on_error=lambda *error: self.errors.append(error)
+            self.lifecycle,
+            clock=self.clock,
+            bus=Bus(),
+            on_error=lambda *error: self.errors.append(error),
+            reached=lambda provider, message="": self.reached.append((provider, message)),
         )
 
     def want(self, model: str, *, seconds: float = 500.0) -> asyncio.Task[Lease]:
@@ -117,6 +122,23 @@ async def test_the_end_of_a_load_whose_loader_was_lost_says_nothing_about_the_ne
         second.set_result(LoadReport(0, 1.0))
         (await waiter).release()
         assert s.state("brain") is ModelState.READY
+
+
+async def test_a_load_that_finds_nobody_there_tells_so() -> None:
+    """Who is known to be away can be known to be back, and is forgiven then; any other failure says nothing of that."""
+    async with stage() as s:
+        for error in (
+            ModelFailed("no room", cause=Cause.OUT_OF_MEMORY),
+            UpstreamUnreachable("the engine refused the connection", cause=Cause.ENGINE_OFFLINE),
+        ):
+            assert not any(message for _, message in s.reached)
+            waiter = s.want("brain")
+            await s.clock.settle()
+            s.loads.begun[-1].set_exception(error)
+            with pytest.raises(BatutaError):
+                await waiter
+            s.runner.reset_failed()
+        assert s.reached[-1] == (BRAIN.provider_id, "the engine refused the connection")
 
 
 async def test_an_engines_unexpected_error_fails_the_load_and_is_reported() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batuta.catalog.entities import Capability, ModelSpec, Role
-from batuta.errors import BadRequest, ModelNotFound
+from batuta.errors import BadRequest, Cause, ModelNotFound
 from batuta.routing.alternatives import Standing, Tier, alternatives, tier_of
 from batuta.routing.router import plan
 
@@ -42,6 +42,17 @@ def test_a_named_model_is_the_only_candidate_unless_the_caller_allows_others() -
     assert route("cold", WORLD, allow_fallback=True) == ["cold", "far", "warm"]
 
 
+def test_an_alias_is_the_model_unless_a_model_or_a_choice_of_ours_has_the_name() -> None:
+    """Ids go first, then auto, brain and executor, then aliases."""
+    own = standing("own", spec={"aliases": ("gpt-4o", "cold", "auto")}, roles=frozenset({Role.EXECUTOR}))
+    world = (*WORLD, own, standing("boss", roles=frozenset({Role.BRAIN})))
+    assert route("gpt-4o", world) == ["own"]
+    assert route("cold", world) == ["cold"]
+    assert route("auto", world)[0] == "boss"
+    with pytest.raises(BadRequest, match="own cannot do embedding"):
+        route("gpt-4o", world, needs=frozenset({Capability.EMBEDDING}))
+
+
 def test_alternatives_come_external_first_then_loaded_then_loadable() -> None:
     """The priority: a working API, what is in memory, what fits. Failed and too large ones are not offered."""
     assert [s.spec.id for s, _ in alternatives(None, WORLD, needs=CHAT)] == ["far", "warm", "cold"]
@@ -69,6 +80,23 @@ def test_a_brain_whose_file_is_gone_is_tried_last() -> None:
     """It still holds the role, in case it comes back."""
     gone = standing("gone", roles=frozenset({Role.BRAIN}), spec={"is_present": False})
     assert route("auto", (*WORLD, gone)) == ["far", "warm", "cold", "gone"]
+
+
+def test_who_is_passed_over_is_told() -> None:
+    """The holder of a role that is not even tried first was passed over for a reason; one that is tried was not."""
+
+    def passed_over(*world: Standing) -> tuple[tuple[str, Cause], ...]:
+        specs = {s.spec.id: s.spec for s in world}
+        return plan("brain", specs, lambda: world, needs=CHAT).passed_over
+
+    roles = frozenset({Role.BRAIN})
+    away = standing("away", roles=roles, active=False, is_offline=True)
+    assert passed_over(*WORLD, away) == (("away", Cause.ENGINE_OFFLINE),)
+    assert passed_over(*WORLD, standing("gone", roles=roles, spec={"is_present": False})) == (
+        ("gone", Cause.NOT_INSTALLED),
+    )
+    assert passed_over(*WORLD, standing("here", roles=roles)) == ()
+    assert passed_over(away) == ()
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest() -> None:

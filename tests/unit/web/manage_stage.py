@@ -12,7 +12,7 @@ from typing import cast as as_type
 
 from fastapi import FastAPI
 
-from batuta.catalog.service import Change
+from batuta.catalog.change import Change
 from batuta.downloads.service import Downloads
 from batuta.gateway.admission import Admission
 from batuta.gateway.serve import Gateway

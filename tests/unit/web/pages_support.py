@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batuta.catalog.entities import Provider
+from batuta.catalog.external import SeenKey
 from batuta.catalog.records import ProviderState
 from batuta.clock import Clock
 from batuta.downloads.service import Pull
@@ -154,10 +155,15 @@ class FakeCatalog:
 
     found: list[tuple[str, str]] = field(default_factory=list)
     servers: list[ProviderState] = field(default_factory=list)
+    keys: tuple[SeenKey, ...] = ()
 
     def problems(self) -> list[tuple[str, str]]:
         """Return (file, why) for each bad file."""
         return self.found
+
+    def seen_keys(self) -> tuple[SeenKey, ...]:
+        """Return the keys in the environment."""
+        return self.keys
 
     def providers(self) -> list[ProviderState]:
         """Return how each server stands."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
 from urllib.parse import urlsplit
 
-from batuta.cli.checks.engines import KNOWN, LARGEST, KnownEngine, fields_of, version_of
+from batuta.cli.checks.engines import shown
 from batuta.cli.checks.findings import Finding, Health
 from batuta.cli.config import without_password
+from batuta.cli.escapes import one_line
+from batuta.engines.knock import Doorman
+from batuta.engines.transport import Transport
+from batuta.errors import BatutaError, KeyInvalid, UpstreamTimeout
+from batuta.kinds import KINDS, OPENAI_COMPAT
 from batuta.settings import ProviderSettings, Settings
 
 ANSWER_S = 2.0  # seconds for each step; a server across an ocean takes a third of one
@@ -27,36 +32,44 @@ def servers(settings: Settings) -> Iterator[Finding]:
 
 def probe(provider: ProviderSettings) -> Finding:
     """Ask one server."""
+    if KINDS.get(provider.kind, KINDS[OPENAI_COMPAT]).port:
+        return asyncio.run(_recognised(provider))
     where = without_password(provider.base_url)
-    known = next((engine for engine in KNOWN if engine.id == provider.kind), None)
     url = f"{provider.base_url.rstrip('/')}/models"
-    if known is not None:
-        url = f"{provider.base_url.rstrip('/').removesuffix('/v1')}{known.path}"
     try:
-        status, body = _answer(url)
+        status = _status(url)
     except (OSError, ValueError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or "no answer in time" if isinstance(error, OSError) else str(error)
-        advice = f"Start the server at {where}, or correct base_url of the provider {provider.id}."
-        return _finding(provider, Health.WARNING, f"{where} does not answer: {why}", advice)
+        return _silent(provider, f"{where} does not answer: {why}")
     if status == http.client.OK or status in _WANTS_KEY:
         key = "; it wants a key" if status in _WANTS_KEY else ""
-        if known is None or key:
-            return _finding(provider, Health.OK, f"{where} answers{key}")
-        return _recognised(provider, known, fields_of(body))
+        return _finding(provider, Health.OK, f"{where} answers{key}")
     advice = f"Correct base_url of the provider {provider.id}: it ends with /v1 at most servers."
     return _finding(provider, Health.WARNING, f"{without_password(url)} answers with status {status}", advice)
 
 
-def _recognised(provider: ProviderSettings, known: KnownEngine, said: Mapping[str, Any]) -> Finding:
+async def _recognised(provider: ProviderSettings) -> Finding:
     """Tell whether the program that answers is the one that the provider's kind says."""
+    where, name = without_password(provider.base_url), KINDS[provider.kind].name
+    transport = Transport()
+    try:
+        info = await Doorman(transport, describe_s=ANSWER_S).describe(provider.kind, provider.base_url)
+    except KeyInvalid:
+        return _finding(provider, Health.OK, f"{where} answers; it wants a key")
+    except (UpstreamTimeout, TimeoutError):
+        return _silent(provider, f"{where} does not answer: no answer in time")
+    except BatutaError as error:
+        advice = f"Start {name} at {where}, or correct kind or base_url of the provider {provider.id}."
+        return _finding(provider, Health.WARNING, one_line(error.message), advice)
+    finally:
+        await transport.aclose()
+    return _finding(provider, Health.OK, f"{name} answers at {where}{shown(info)}")
+
+
+def _silent(provider: ProviderSettings, text: str) -> Finding:
     where = without_password(provider.base_url)
-    if known.field not in said:
-        advice = f"Correct kind or base_url of the provider {provider.id}."
-        return _finding(provider, Health.WARNING, f"{where} answers, but it is not {known.name}", advice)
-    version = version_of(known, said)
-    return _finding(
-        provider, Health.OK, f"{known.name} answers at {where}" + (f", version {version}" if version else "")
-    )
+    advice = f"Start the server at {where}, or correct base_url of the provider {provider.id}."
+    return _finding(provider, Health.WARNING, text, advice)
 
 
 def _finding(provider: ProviderSettings, health: Health, text: str, advice: str = "") -> Finding:
@@ -64,13 +77,12 @@ def _finding(provider: ProviderSettings, health: Health, text: str, advice: str 
     return Finding("servers", provider.id, health, text, advice, data)
 
 
-def _answer(url: str) -> tuple[int, bytes]:
-    """GET a URL; return the status and the first bytes of the body."""
+def _status(url: str) -> int:
+    """GET a URL; return the status of the answer."""
     parts = urlsplit(url)
     if not parts.hostname:
         raise ValueError("the address has no host")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     with closing(kind(parts.hostname, parts.port, timeout=ANSWER_S)) as connection:
         connection.request("GET", parts.path, headers={"Accept": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, answer.read(LARGEST)
+        return connection.getresponse().status

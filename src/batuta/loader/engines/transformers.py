@@ -21,6 +21,7 @@ from batuta.loader.engines.hf.reasons import explain
 
 START_S = 10.0  # for the listener, once the model is there
 BACKLOG = 128
+BROKEN = 70  # exit code: EX_SOFTWARE
 
 
 def main() -> None:
@@ -87,12 +88,18 @@ def _computer(params: dict[str, Any], loaded: Any) -> Any:
         from batuta.loader.engines.hf.batch import Batcher  # the manager's code is needed nowhere else
 
         try:
-            return Batcher(loaded, slots=params["slots"])
+            return Batcher(loaded, slots=params["slots"], on_broken=_give_up)
         except (ValueError, RuntimeError, NotImplementedError, AttributeError, TypeError) as error:
             if wanted == "batch" or is_out_of_memory(error):
                 raise
             sys.stderr.write(f"this model cannot be batched, so its conversations take turns: {error}\n")
-    return TurnTaker(Steps(loaded), Rota(slots=params["slots"], room=loaded.context))
+    rota = Rota(slots=params["slots"], room=loaded.context)
+    return TurnTaker(Steps(loaded), rota, on_broken=_give_up)
+
+
+def _give_up() -> None:
+    """End the process: its loader sees it and begins a new one, which a process that only fails would prevent."""
+    process.leave(BROKEN)
 
 
 def _listen(app: Any) -> int:

@@ -15,14 +15,23 @@ from starlette.responses import PlainTextResponse, Response
 
 from batuta import kinds
 from batuta.catalog.entities import ModelSpec, Provider
-from batuta.catalog.service import PERSON
+from batuta.catalog.finding import CHANGEABLE
 from batuta.errors import BadRequest, BatutaError, ModelDisabled, NoFit
 from batuta.loader.paths import log_name
 from batuta.web.disconnect import cancel_on_disconnect
 from batuta.web.errors import NotFound
 from batuta.web.routes import manage_forms as f
 from batuta.web.services import Services
-from batuta.web.views import View, memory_view, model_view, model_views, plan_view, provider_view, provider_views
+from batuta.web.views import (
+    View,
+    key_views,
+    memory_view,
+    model_view,
+    model_views,
+    plan_view,
+    provider_view,
+    provider_views,
+)
 
 LOG_LINES = 200
 LOG_BYTES = 256 * 1024
@@ -210,6 +219,13 @@ def _add_providers(routes: APIRouter, providers: _Providers) -> None:
 
     add("GET", "/providers", providers.all, "List all providers", response_model=f.ProviderList)
     add("POST", "/providers", providers.add, "Add a provider", response_model=f.ProviderView, status_code=201)
+    add(
+        "PATCH",
+        "/providers/{provider_id}",
+        providers.switch,
+        "Switch a provider on or off",
+        response_model=f.ProviderView,
+    )
     add("DELETE", "/providers/{provider_id}", providers.remove, "Delete a provider", status_code=204)
     add("GET", "/catalog/problems", providers.problems, "What is not as it should be", response_model=f.ProblemList)
 
@@ -219,8 +235,11 @@ class _Providers:
         self._services = services
 
     async def all(self) -> View:
-        """Every provider: with Batuta, from the settings, or added by a person; how it stands, and what it holds."""
-        return {"providers": provider_views(self._services)}
+        """Every provider: with Batuta, from the settings, added by a person or found; how it stands, what it holds.
+
+        `keys` are those of external APIs that were seen in the environment, by name.
+        """
+        return {"providers": provider_views(self._services), "keys": key_views(self._services)}
 
     async def add(self, form: f.ProviderForm, response: Response) -> View:
         """Add a server and ask it what it has. The key stays in the environment.
@@ -233,7 +252,7 @@ class _Providers:
         if form.kind and (problem := await asyncio.to_thread(kinds.problem, form.kind)):  # reads installed packages
             raise BadRequest(f"kind: {problem}")
         kind = form.kind or (
-            known.provider.kind if known is not None and known.source == PERSON else kinds.OPENAI_COMPAT
+            known.provider.kind if known is not None and known.source in CHANGEABLE else kinds.OPENAI_COMPAT
         )
         provider = Provider(
             form.id,
@@ -246,11 +265,26 @@ class _Providers:
         )
         return provider_view(self._services, await self._services.catalog.add_provider(provider))
 
+    async def switch(self, provider_id: str, form: f.SwitchForm) -> View:
+        """Switch a provider that was added or found on or off; kept over restarts.
+
+        One that is off is never asked anything, and its models answer nobody.
+        """
+        self._check(provider_id)
+        state = await self._services.catalog.switch_provider(provider_id, enabled=form.enabled)
+        return provider_view(self._services, state)
+
     async def remove(self, provider_id: str) -> None:
-        """Delete a provider that was added here, with its models and what was set about them."""
+        """Delete a provider that was added here, or was found and is gone, with its models and their settings.
+
+        `conflict` for one that was found and would be found again: switch it off.
+        """
+        self._check(provider_id)
+        await self._services.catalog.remove_provider(provider_id)
+
+    def _check(self, provider_id: str) -> None:
         if self._services.catalog.provider(provider_id) is None:
             raise NotFound(f"there is no provider {provider_id[:64]!r}; GET /manage/providers lists them")
-        await self._services.catalog.remove_provider(provider_id)
 
     async def problems(self) -> View:
         """Damaged files, providers that are offline, a database that cannot be written, each with its reason."""

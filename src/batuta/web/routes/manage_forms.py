@@ -110,6 +110,12 @@ class ProviderForm(Form):
         return self
 
 
+class SwitchForm(Form):
+    """Whether a provider is to be used."""
+
+    enabled: StrictBool
+
+
 def url_problem(url: str, *, is_local: bool, has_key: bool) -> str | None:
     """Say why an address cannot be a provider's; None if it can.
 
@@ -286,7 +292,7 @@ class ProviderView(BaseModel):
     is_local: bool
     max_in_flight: int
     enabled: bool
-    source: str = Field(description="builtin, settings or person")
+    source: str = Field(description="builtin, settings, person or found")
     is_online: bool | None = Field(description="null until it has been asked")
     version: str = Field(description="of the program that answers, where it tells")
     note: str = Field(description="what to know or do about that program")
@@ -296,10 +302,21 @@ class ProviderView(BaseModel):
     holds: list[str] = Field(description="ids of its models that are in memory now")
 
 
+class KeyView(BaseModel):
+    """A key of an external API that is in the environment. Its value is never read for this."""
+
+    id: str
+    name: str
+    variable: str
+    is_supported: bool = Field(description="Batuta speaks the API's dialect; it is a provider, off until switched on")
+    message: str
+
+
 class ProviderList(BaseModel):
-    """All providers."""
+    """All providers, and the keys that were seen."""
 
     providers: list[ProviderView]
+    keys: list[KeyView] = []
 
 
 class ProblemView(BaseModel):

@@ -186,7 +186,7 @@ class _Import:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, _identity: Identity) -> None:
         name = _only_name(scope["query_string"])
-        length = next((int(value) for key, value in scope["headers"] if key == b"content-length"), None)
+        length = next((int(value) for header, value in scope["headers"] if header == b"content-length"), None)
         taken = await self._services.downloads.uploads.take(name, _pieces(receive), size=length)
         model = next((s.id for s in self._services.catalog.specs().values() if s.address == str(taken.path)), None)
         body = {"file": str(taken.path), "bytes": taken.size, "sha256": taken.sha256, "model": model}

@@ -119,7 +119,7 @@ class _Pages:
         services = self._services
         problems = tuple(Problem(subject=str(what), reason=str(why)) for what, why in services.catalog.problems())
         models = tuple(self._models(services))
-        servers = server_rows(services.catalog.providers(), models, words)
+        servers = server_rows(services.catalog.providers(), models, words, services.catalog.seen_keys())
         rows = panel(models, without_servers(problems, servers), words, now=services.clock.wall())
         names = labels(models)
         devices = tuple(self._memory(services))

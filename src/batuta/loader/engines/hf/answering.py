@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -10,11 +11,22 @@ import jinja2
 
 from batuta.loader.engines.hf.errors import Invalid, TooLong
 from batuta.loader.engines.hf.request import ChatWanted, Choice, Prompt
+from batuta.loader.engines.hf.teaching import teach, with_short_ids
 from batuta.loader.engines.hf.text import Detokenizer, StopReader
-from batuta.loader.engines.hf.toolcalls import JSON, Call, Form, Piece, ToolReader
+from batuta.loader.engines.hf.toolcalls import JSON, UNTAUGHT, Call, Form, Piece, ToolReader
 from batuta.loader.engines.hf.turns import End, Heard
 
 GONE: Final = "gone"  # the caller has left
+TEMPLATE_ERRORS: Final = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a template can raise: it is a program, and computes with what it is given."""
 
 
 class Speaker(Protocol):
@@ -30,6 +42,8 @@ class Speaker(Protocol):
     def has_template(self) -> bool: ...
     @property
     def context(self) -> int: ...
+    @property
+    def vocabulary(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +61,37 @@ def chat_prompt(model: Speaker, wanted: ChatWanted) -> Begun:
             "this model has no chat template, so it cannot be told who said what: use /v1/completions, or a model made "
             "for chat"
         )
+    messages, tools = wanted.messages, wanted.tools
+    if model.form is UNTAUGHT:
+        messages, tools = teach(messages, tools), []
     try:
         text = model.tokenizer.apply_chat_template(
-            wanted.messages,
-            tools=wanted.tools or None,
+            with_short_ids(messages, model.form.id_length),
+            tools=tools or None,
             add_generation_prompt=True,
             tokenize=False,
             **wanted.template_values,
         )
-    except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
-        raise Invalid(f"the model's chat template refuses these messages: {error}") from None
+    except TEMPLATE_ERRORS as error:
+        said = str(error) or type(error).__name__
+        raise Invalid(f"the model's chat template refuses these messages: {said:.500}") from None
     begun = model.form.prefix(wanted.choice.name) if wanted.choice.is_forced else ""
     ids = model.tokenizer(str(text) + begun, add_special_tokens=False)["input_ids"]
-    return Begun(_fitting(ids, model.context), begun)
+    return Begun(_fitting(ids, model), begun)
 
 
 def plain_prompt(model: Speaker, prompt: Prompt) -> Begun:
     """Return a prompt of text or tokens as it is, with the model's own beginning. Raises Invalid or TooLong."""
     tokens: list[int] = model.tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt
-    size = len(model.tokenizer)
-    if not tokens or not all(0 <= token < size for token in tokens):
-        raise Invalid(f"the prompt is empty, or holds a token that is none of this model's {size}")
-    return Begun(_fitting(tokens, model.context))
+    return Begun(_fitting(tokens, model))
 
 
-def _fitting(tokens: list[int], context: int) -> list[int]:
-    if len(tokens) >= context:
-        raise TooLong(len(tokens), context)
+def _fitting(tokens: list[int], model: Speaker) -> list[int]:
+    """Return the tokens when the model can read them: one that it does not have ends a GPU's program for all."""
+    if not tokens or not all(0 <= token < model.vocabulary for token in tokens):
+        raise Invalid(f"the prompt is empty, or holds a token that is none of this model's {model.vocabulary}")
+    if len(tokens) >= model.context:
+        raise TooLong(len(tokens), model.context)
     return tokens
 
 
@@ -87,6 +105,7 @@ class Reading:
         choice: whether it must be a call.
         one_call: it ends with the first call.
         begun: what it was made to begin with.
+        after: tokens of the text that it continues.
     """
 
     def __init__(
@@ -98,8 +117,9 @@ class Reading:
         choice: Choice = Choice(),  # noqa: B008  # frozen
         one_call: bool = False,
         begun: str = "",
+        after: Sequence[int] = (),
     ) -> None:
-        self._words = Detokenizer(model.tokenizer, model.silent)
+        self._words = Detokenizer(model.tokenizer, model.silent, after=after)
         self._stops = StopReader(stops)
         form = model.form if functions else JSON
         self._tools = ToolReader(form, functions, begun=begun, is_forced=choice.is_forced) if functions else None
@@ -113,8 +133,9 @@ class Reading:
         self.tokens += 1
         return self._read(self._words.add(token))
 
-    def finish(self) -> list[Piece]:
-        """Return what was held back."""
+    def finish(self, end: End | None = None) -> list[Piece]:
+        """Return what was held back; `end` is None where we ended it."""
+        self.tokens += end is not None and end.reason == "stop"  # the end is a token too, and every engine counts it
         pieces = self._read(self._words.finish())
         rest = self._stops.finish()
         if self._tools is None:

@@ -69,7 +69,7 @@ class Writer:
         calls = [_call(piece) for piece in pieces if isinstance(piece, Call)]
         said: dict[str, Any] = {"text": text}
         if self.is_chat:
-            said = {"message": {"role": "assistant", "content": text if text or not calls else None}}
+            said = {"message": {"role": "assistant", "content": text if text or not calls else None, "refusal": None}}
             if calls:
                 said["message"]["tool_calls"] = calls
         choice = {"index": 0, **said, "logprobs": None, "finish_reason": finish}

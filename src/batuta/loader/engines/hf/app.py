@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batuta.loader.engines.hf import answers
 from batuta.loader.engines.hf.answering import GONE, Begun, Inbox, Reading, Speaker, chat_prompt, plain_prompt
-from batuta.loader.engines.hf.errors import ApiError, Invalid, WrongKey
+from batuta.loader.engines.hf.errors import ApiError, Failed, Invalid, NoMemory, WrongKey, is_out_of_memory
 from batuta.loader.engines.hf.request import Answering, Sampling, parse_chat, parse_completion, parse_embedding
 from batuta.loader.engines.hf.toolcalls import Piece
 from batuta.loader.engines.hf.turns import End, Job
@@ -117,7 +117,8 @@ class Service:
         self._refuse_unless(self._can_answer, "this model only embeds: it cannot complete")
         wanted = parse_completion(await _body(request), self._model.defaults)
         begun = await asyncio.to_thread(plain_prompt, self._model, wanted.prompt)
-        return self._begin(begun, wanted.answering, Reading(self._model, wanted.answering.stops), is_chat=False)
+        reading = Reading(self._model, wanted.answering.stops, after=begun.tokens)
+        return self._begin(begun, wanted.answering, reading, is_chat=False)
 
     async def embeddings(self, request: Request) -> Response:
         """Return vectors; each text is a step of its own, so that conversations go on between them."""
@@ -197,8 +198,8 @@ class Reply:
             if not self._reading.is_over:
                 return pieces, None
             return [*pieces, *self._reading.finish()], self._reading.reason(None)
-        pieces = self._reading.finish()
-        return pieces, self._reading.reason(heard if isinstance(heard, End) else None)
+        end = heard if isinstance(heard, End) else None
+        return self._reading.finish(end), self._reading.reason(end)
 
     @property
     def _usage(self) -> answers.Usage:
@@ -258,7 +259,13 @@ def make_app(service: Service, key: str) -> ASGIApp:
             Route("/v1/completions", service.complete, methods=["POST"]),
             Route("/v1/embeddings", service.embeddings, methods=["POST"]),
         ],
-        exception_handlers={ApiError: _refused, ClientDisconnect: _left, 404: _unknown, 405: _unknown},
+        exception_handlers={
+            ApiError: _refused,
+            ClientDisconnect: _left,
+            404: _unknown,
+            405: _unknown,
+            Exception: _failed,  # the request door; what it was goes to the log
+        },
     )
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -300,6 +307,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise TypeError from error
     return refusal(error)
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    return refusal(NoMemory() if is_out_of_memory(error) else Failed(f"the answer failed ({type(error).__name__})"))
 
 
 async def _left(_request: Request, _error: Exception) -> Response:

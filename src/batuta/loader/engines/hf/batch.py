@@ -8,16 +8,17 @@ take memory that no budget knows of, or the network.
 
 from __future__ import annotations
 
+import queue
 import secrets
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final, TypeVar
 
 from transformers import ContinuousBatchingConfig, GenerationConfig
 
-from batuta.loader.engines.hf.errors import ApiError, Failed, NoMemory, is_out_of_memory
+from batuta.loader.engines.hf.errors import ApiError, Failed, NoMemory, is_device_broken, is_out_of_memory
 from batuta.loader.engines.hf.load import Loaded
 from batuta.loader.engines.hf.request import Sampling
 from batuta.loader.engines.hf.steps import Steps
@@ -43,14 +44,21 @@ def is_batchable(sampling: Sampling) -> bool:
 
 
 class Batcher:
-    """Computes for all jobs at once. Its `submit` is called in the event loop whose jobs it tells."""
+    """Computes for all jobs at once. Its `submit` is called in the event loop whose jobs it tells.
 
-    def __init__(self, loaded: Loaded, *, slots: int) -> None:
+    Args:
+        loaded: the model.
+        slots: conversations at once.
+        on_broken: called when nothing can be computed any more; it ends the process.
+    """
+
+    def __init__(self, loaded: Loaded, *, slots: int, on_broken: Callable[[], None]) -> None:
         self._loaded = loaded
         self._slots = slots
+        self._on_broken = on_broken
         self._manager = self._start()
         rota = Rota(slots=slots, room=loaded.context)
-        self._turns = TurnTaker(_Between(Steps(loaded), self._pause), rota)
+        self._turns = TurnTaker(_Between(Steps(loaded), self._pause), rota, on_broken=on_broken)
 
     def submit(self, job: Job) -> Callable[[], None]:
         """Begin a job; return what ends it before its next step."""
@@ -68,14 +76,16 @@ class Batcher:
             eos_token_id=[*job.ends] or -1,
             **_sampling(job.sampling, self._vocabulary),
         )
-        if taken is None:
-            raise Failed("the batch takes no requests now")
 
         def cancel() -> None:
             heard.is_over = True
             manager.output_router.result_handlers.pop(ident, None)
             manager.cancel_request(ident)
+            self._forget_unheard()
 
+        if taken is None:
+            cancel()
+            raise Failed("the batch takes no requests now")
         return cancel
 
     def do(self, errand: Callable[[], T]) -> Future[T]:
@@ -118,14 +128,23 @@ class Batcher:
         return manager
 
     def _revive(self) -> None:
-        """Begin the batch anew after it has ended: a failure of one computation ends it for all."""
+        """Begin the batch anew after it has ended: a failure of one computation ends it for all.
+
+        The same manager, with the pool it has: there may be no memory for a second one.
+        """
         if self._manager.is_running():
             return
+        if is_device_broken(RuntimeError(str(self._manager.background_thread_status.fatal_error))):
+            self._on_broken()
         sys.stderr.write("the batch has ended and is begun anew\n")
-        try:
-            self._manager = self._start()
-        except RuntimeError as error:
-            raise _error(str(error)) from None
+        self._manager.start()
+
+    def _forget_unheard(self) -> None:
+        """Drop what the manager keeps for those who have left; nobody will ask for it."""
+        unheard = self._manager.output_router.output_queue
+        with suppress(queue.Empty):
+            while True:
+                unheard.get_nowait()
 
     def _pause(self) -> AbstractContextManager[None]:
         return self._manager.pause() if self._manager.is_running() else nullcontext()

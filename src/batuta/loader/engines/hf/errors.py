@@ -75,6 +75,15 @@ MEMORY_WORDS = (
 )
 
 
+BROKEN_WORDS = ("device-side assert", "illegal memory access", "unspecified launch failure", "misaligned address")
+
+
+def is_device_broken(error: BaseException) -> bool:
+    """Whether nothing can be computed on the device any more by this process: such a fault of a GPU stays."""
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and any(each in words for each in BROKEN_WORDS)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception of torch means that memory ran out: CUDA, ROCm, MPS and the CPU each say it otherwise."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

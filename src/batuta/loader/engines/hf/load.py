@@ -20,6 +20,8 @@ from batuta.loader.engines.hf.request import Sampling
 from batuta.loader.engines.hf.toolcalls import JSON, Form, form_of
 
 BF16_SINCE: Final = 8  # CUDA compute capability: older cards emulate bfloat16, slowly
+HEADS: Final = ("pooler.", "cls.", "lm_head.", "classifier.")
+"""Parts of encoders that are trained for other ends than vectors."""
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -38,6 +40,7 @@ class Loaded:
         has_template: it has a chat template.
         defaults: the sampling its maker recommends.
         context: tokens a conversation may have.
+        vocabulary: how many tokens the model has; its tokenizer may think otherwise.
         pooling: how an embedding is made of hidden states: mean | cls | last.
     """
 
@@ -51,6 +54,7 @@ class Loaded:
     has_template: bool
     defaults: Sampling
     context: int
+    vocabulary: int
     pooling: str = "mean"
 
 
@@ -66,9 +70,8 @@ def load(params: Mapping[str, Any], device: str) -> Loaded:
     template = chat_template(tokenizer)
     form = form_of(template) if template else JSON
     marks = {form.mark, form.close, form.names_before} - {""}
-    silent = frozenset(tokenizer.all_special_ids) - {
-        number for number in tokenizer.all_special_ids if str(tokenizer.decode([number])).strip() in marks
-    }
+    special = {*tokenizer.all_special_ids, *(n for n, token in tokenizer.added_tokens_decoder.items() if token.special)}
+    silent = frozenset(number for number in special if str(tokenizer.decode([number])).strip() not in marks)
     return Loaded(
         model=model,
         tokenizer=tokenizer,
@@ -80,6 +83,7 @@ def load(params: Mapping[str, Any], device: str) -> Loaded:
         has_template=template is not None,
         defaults=_defaults(model),
         context=int(params["context"]),
+        vocabulary=int(model.get_input_embeddings().weight.shape[0]),
         pooling=pooling_of(folder),
     )
 
@@ -159,8 +163,9 @@ def _weights(folder: Path, params: Mapping[str, Any], device: str) -> Any:
         trust_remote_code=False,
         output_loading_info=True,
     )
-    missing = sorted(facts["missing_keys"])
-    if missing and not is_embedding:  # an encoder's head is not needed for vectors
+    # An encoder's head is not needed for vectors.
+    missing = sorted(name for name in facts["missing_keys"] if not (is_embedding and name.startswith(HEADS)))
+    if missing:
         raise Refused(f"the file does not hold the model it describes: {len(missing)} tensors are missing, "
                       f"{missing[0]} among them")  # fmt: skip
     if dtype == "auto" and _is_slow(model.dtype, device):

@@ -22,6 +22,8 @@ OWN_CODE: Final = (
 )
 UNKNOWN: Final = "transformers {version} does not know its architecture as one that writes text"
 
+BAD_FACTS: Final = "its config.json describes no model that transformers {version} can build"
+
 # Pattern in the exception's kind and text -> words. The first that matches decides.
 REASONS: Final[tuple[tuple[str, str], ...]] = (
     (r"trust_remote_code|custom code|remote code", OWN_CODE),
@@ -29,6 +31,8 @@ REASONS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(ImportError|ModuleNotFoundError|PackageNotFoundError)", "it needs a package that is not installed"),
     (r"no file named .*safetensors", "there are no safetensors weights in its folder"),
     (r"size mismatch|shape mismatch|ignore_mismatched_sizes", "the file does not hold the model it describes"),
+    (r"backend tokenizer|added_tokens|^JSONDecodeError|data did not match any variant", "its tokenizer cannot be read"),
+    (r"Class ?Validation ?Error|^(KeyError|ZeroDivisionError|AttributeError): ", BAD_FACTS),
     (r"SafetensorError|HeaderTooLarge|InvalidHeader|incomplete metadata", "the safetensors file is corrupt"),
 )
 

@@ -143,7 +143,7 @@ def parse_embedding(body: Body) -> EmbeddingWanted:
     _refuse(body)
     kind = body.get("encoding_format") or "float"
     if kind not in {"float", "base64"}:
-        raise Invalid(f"encoding_format is {kind!r}; it is float or base64")
+        raise Invalid(f"encoding_format is {kind!r:.80}; it is float or base64")
     return EmbeddingWanted(tuple(_prompts(body.get("input"), "input")), kind == "base64")
 
 
@@ -159,7 +159,7 @@ def _refuse(body: Body) -> None:
 def _message(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict) or given.get("role") not in ROLES:
         role = given.get("role") if isinstance(given, dict) else given
-        raise Invalid(f"a message has the role {role!r}; it is one of {', '.join(ROLES)}")
+        raise Invalid(f"a message has the role {role!r:.80}; it is one of {', '.join(ROLES)}")
     message: dict[str, Any] = {"role": ROLES[given["role"]], "content": _content(given.get("content"))}
     for name in ("name", "tool_call_id"):
         if isinstance(given.get(name), str):
@@ -183,7 +183,7 @@ def _content(given: Any) -> str:
     for part in given:
         if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
             kind = part.get("type") if isinstance(part, dict) else part
-            raise Invalid(f"a message has a part of type {kind!r}, and this engine reads text only")
+            raise Invalid(f"a message has a part of type {kind!r:.80}, and this engine reads text only")
         texts.append(part["text"])
     return "".join(texts)
 
@@ -198,7 +198,9 @@ def _given_call(given: Any) -> dict[str, Any]:
         with suppress(ValueError, RecursionError):  # a template can show a text too
             arguments = json.loads(arguments)
     called = {"name": function["name"], "arguments": arguments}
-    return {"id": given.get("id"), "type": "function", "function": called}
+    ident = given.get("id")
+    known = {"id": ident} if isinstance(ident, str) and ident else {}  # a template may ask whether there is one
+    return {**known, "type": "function", "function": called}
 
 
 def _tool(given: Any) -> dict[str, Any]:
@@ -220,7 +222,7 @@ def _choice(given: Any, names: Sequence[str]) -> Choice:
     function = given.get("function") if isinstance(given, dict) else None
     name = function.get("name") if isinstance(function, dict) else None
     if name not in names:
-        raise Invalid(f"tool_choice is {given!r}; it is none, auto, required, or names a function that is declared")
+        raise Invalid(f"tool_choice is {given!r:.80}; it is none, auto, required, or names a function that is declared")
     return Choice("named", name)
 
 
@@ -269,7 +271,7 @@ def _number(
     is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not is_number or not low <= value <= high:  # NaN is in no range
         kind = "a whole number" if whole else "a number"
-        raise Invalid(f"{name} is {value!r}; it is {kind} from {low:g} to {high:g}", param=name)
+        raise Invalid(f"{name} is {value!r:.80}; it is {kind} from {low:g} to {high:g}", param=name)
     return float(value) if not whole else value
 
 
@@ -284,7 +286,7 @@ def _bias(given: Any) -> tuple[tuple[int, float], ...]:
     if not given:
         return ()
     try:
-        return tuple((int(token), max(min(float(value), 100.0), -100.0)) for token, value in given.items())
+        return tuple((int(token), max(min(value + 0.0, 100.0), -100.0)) for token, value in given.items())
     except (AttributeError, TypeError, ValueError):
         raise Invalid("logit_bias is not an object of token ids and numbers", param="logit_bias") from None
 

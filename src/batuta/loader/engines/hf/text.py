@@ -6,13 +6,21 @@ from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 
 UNFINISHED: Final = "\ufffd"  # what decoders write for bytes that are no character, or not yet
-LONGEST_CHARACTER: Final = 6  # tokens; a character has at most four bytes
+MOST_UNFINISHED: Final = 6
+"""Marks that may come of one character that is not whole. A character has at most four bytes; decoders that fall back to
+bytes write a mark for each byte of a row that is not sound, so the character before, which was whole, counts with it."""
+
+
+NEIGHBOURS: Final = 4
+"""Tokens of a prompt that are decoded with the first one said."""
 
 
 class Decoder(Protocol):
     """The part of a tokenizer that is needed here."""
 
-    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool) -> str:
+    def decode(
+        self, token_ids: Sequence[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool
+    ) -> str:
         """Return the text of tokens."""
         ...
 
@@ -23,13 +31,15 @@ class Detokenizer:
     Args:
         tokenizer: what decodes.
         silent: tokens that are no text: ends, roles.
+        after: tokens of the text that is continued: the space before a word is there only if one goes before.
     """
 
-    def __init__(self, tokenizer: Decoder, silent: Collection[int] = ()) -> None:
+    def __init__(self, tokenizer: Decoder, silent: Collection[int] = (), *, after: Sequence[int] = ()) -> None:
         self._tokenizer = tokenizer
         self._silent = frozenset(silent)
-        self._kept: list[int] = []  # the last tokens: what a token says depends on those before it
-        self._said = 0  # how many of them are out
+        # The last tokens: what a token says depends on those before it.
+        self._kept: list[int] = [token for token in after[-NEIGHBOURS:] if token not in self._silent]
+        self._said = len(self._kept)  # how many of them are out
 
     def add(self, token: int) -> str:
         """Return the text that is certain with this token; it may be empty."""
@@ -37,7 +47,7 @@ class Detokenizer:
             return ""
         self._kept.append(token)
         text = self._news()
-        if text.endswith(UNFINISHED) and len(self._kept) - self._said < LONGEST_CHARACTER:
+        if 0 < len(text) - len(text.rstrip(UNFINISHED)) <= MOST_UNFINISHED:
             return ""
         self._kept = self._kept[self._said :] if text else self._kept
         self._said = len(self._kept) if text else self._said
@@ -52,7 +62,10 @@ class Detokenizer:
         return self._decode(self._kept)[len(before) :]
 
     def _decode(self, tokens: list[int]) -> str:
-        return self._tokenizer.decode(tokens, skip_special_tokens=False) if tokens else ""
+        if not tokens:
+            return ""
+        # Cleaning takes the space before a full stop away, also in a program's text, and only once the stop is there.
+        return self._tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
 
 class StopReader:

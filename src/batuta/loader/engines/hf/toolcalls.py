@@ -8,6 +8,7 @@ them are a mark, a JSON value and perhaps a closing mark:
     mistral2  [TOOL_CALLS]name[ARGS]{...}                                        since Mistral Small 3.2
     llama     {"name": ..., "parameters": {...}}, perhaps after <|python_tag|>   Llama 3
     json      {"name": ..., "arguments": {...}}                                  no form known; only where it is forced
+    untaught  <tool_call>{"name": ..., "arguments": {...}}</tool_call>           its template knows no tools: we tell it
 
 What looks like a call and is none (not JSON, no arguments, cut short) is text, mark and all: nothing is invented.
 """
@@ -46,6 +47,7 @@ class Form:
         names_before: the function's name stands between the mark and this text, and only its arguments are JSON.
         is_list: calls come in one JSON array.
         arguments: what the field of the arguments is called.
+        id_length: letters and digits that the id of an earlier call must have for the template; 0 for any.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Form:
     names_before: str = ""
     is_list: bool = False
     arguments: str = "arguments"
+    id_length: int = 0
 
     def prefix(self, function: str | None) -> str:
         """Return how an answer begins that must be a call: of `function`, or of any if it is None."""
@@ -67,10 +70,12 @@ class Form:
 
 
 JSON: Final = Form("json", "", is_bare=True)
+UNTAUGHT: Final = Form("untaught", "", mark="<tool_call>", close="</tool_call>")
+"""The form of a model whose template has no place for tools: it is told by `teaching` how to call."""
 FORMS: Final[tuple[Form, ...]] = (
     Form("hermes", "<tool_call>", mark="<tool_call>", close="</tool_call>"),
-    Form("mistral2", "[ARGS]", mark="[TOOL_CALLS]", names_before="[ARGS]"),
-    Form("mistral", "[TOOL_CALLS]", mark="[TOOL_CALLS]", is_list=True),
+    Form("mistral2", "[ARGS]", mark="[TOOL_CALLS]", names_before="[ARGS]", id_length=9),
+    Form("mistral", "[TOOL_CALLS]", mark="[TOOL_CALLS]", is_list=True, id_length=9),
     Form("llama", "<|python_tag|>", mark="<|python_tag|>", is_bare=True, arguments="parameters"),
     Form("llama", '"parameters":', is_bare=True, arguments="parameters"),
     JSON,
@@ -84,6 +89,8 @@ _BETWEEN: Final = " \t\r\n;,"  # what may stand between two calls
 
 def form_of(template: str | None) -> Form:
     """Return the form that a chat template teaches."""
+    if template and "tools" not in template:
+        return UNTAUGHT
     return next(form for form in FORMS if form.taught_by in (template or ""))
 
 

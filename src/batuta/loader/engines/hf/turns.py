@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from batuta.loader.engines.hf.errors import ApiError, Failed, NoMemory, is_out_of_memory
+from batuta.loader.engines.hf.errors import ApiError, Failed, NoMemory, is_device_broken, is_out_of_memory
 from batuta.loader.engines.hf.request import Sampling
 
 T = TypeVar("T")
@@ -161,11 +161,13 @@ class TurnTaker:
     Args:
         stepper: what computes.
         rota: who decides.
+        on_broken: called when nothing can be computed any more; it ends the process, whose loader begins it anew.
     """
 
-    def __init__(self, stepper: Stepper, rota: Rota) -> None:
+    def __init__(self, stepper: Stepper, rota: Rota, *, on_broken: Callable[[], None]) -> None:
         self._stepper = stepper
         self._rota = rota
+        self._on_broken = on_broken
         self._changed = threading.Condition()
         self._errands: deque[Callable[[], None]] = deque()
         self._is_closed = False
@@ -210,6 +212,13 @@ class TurnTaker:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001  # the thread's door: without the thread nobody would be answered
+            traceback.print_exception(error, file=sys.stderr)
+            self._on_broken()
+
+    def _work(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_closed or self._errands or self._rota.is_busy)
@@ -254,6 +263,8 @@ class TurnTaker:
     def _explain(self, error: Exception) -> ApiError:
         if isinstance(error, ApiError):
             return error
+        if is_device_broken(error):
+            raise error
         is_memory = is_out_of_memory(error)
         traceback.print_exception(error, limit=-3, file=sys.stderr)
         error.__traceback__ = None  # its frames hold the tensors that did not fit

@@ -5,6 +5,7 @@ import { Chat } from "./chat.js";
 import { listenToDownloads } from "./downloads.js";
 import { listenToLive, listenToPanel, listenToWelcome, note } from "./panel.js";
 import { Picker } from "./picker.js";
+import { listenToReturning } from "./returning.js";
 
 const byId = (id) => document.getElementById(id);
 const scroll = byId("scroll");
@@ -37,6 +38,7 @@ const chat = new Chat(
 
 listenToPanel();
 listenToWelcome();
+listenToReturning();
 listenToDownloads(note);
 listenToLive(() => {
   picker.refresh();

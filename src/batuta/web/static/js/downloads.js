@@ -85,9 +85,13 @@ async function hand(file) {
     state.textContent = say("upload.percent", { percent: number(bar.value) });
   });
   const problem = await sent(request, file);
-  if (problem === null) row.remove();
-  else refuse(row, bar, stop, problem);
-  if (problem === null) announce(say("upload.done", { name: file.name }));
+  if (problem === null) {
+    row.remove();
+    announce(say("upload.done", { name: file.name }));
+  } else {
+    state.remove();
+    refuse(row, bar, stop, problem);
+  }
 }
 
 function sent(request, file) {

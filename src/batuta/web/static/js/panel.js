@@ -3,7 +3,7 @@
 import { call, modelPath } from "./api.js";
 import { copy, make } from "./dom.js";
 import { sentence } from "./problems.js";
-import { changeServer, listenToForm, removeServer } from "./servers.js";
+import { SERVER_ACTIONS, listenToForm } from "./servers.js";
 import { say } from "./words.js";
 
 const patch = (body) => (id) => call(modelPath(id), { method: "PATCH", body });
@@ -24,10 +24,7 @@ const ACTIONS = {
 /** Answer the buttons of the models panel and of the list of servers. */
 export function listenToPanel() {
   onButton("models", (button) => ACTIONS[button.dataset.action](button.closest("[data-model]").dataset.model));
-  onButton("servers", (button) => {
-    const server = button.closest("[data-server]").dataset;
-    return button.dataset.action === "remove" ? removeServer(server) : changeServer(server);
-  });
+  onButton("servers", (button) => SERVER_ACTIONS[button.dataset.action](button.closest("[data-server]").dataset));
   listenToForm(document.getElementById("server-form"));
 }
 

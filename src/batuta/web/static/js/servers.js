@@ -37,8 +37,14 @@ function bodyOf(form) {
   return body;
 }
 
+const switched = (enabled) => ({ server }) =>
+  call(`/manage/providers/${encodeURIComponent(server)}`, { method: "PATCH", body: { enabled } });
+
+/** What the buttons of the list do, each with the row's data. */
+export const SERVER_ACTIONS = { change: changeServer, remove: removeServer, on: switched(true), off: switched(false) };
+
 /** Open the form with what is known of a server. */
-export function changeServer({ server, name, address, key, most }) {
+function changeServer({ server, name, address, key, most }) {
   const form = document.getElementById("server-form");
   form.elements.name.value = name;
   form.elements.base_url.value = address;
@@ -51,7 +57,7 @@ export function changeServer({ server, name, address, key, most }) {
 }
 
 /** Remove a server, if that is really meant: what was set about its models goes with it. */
-export async function removeServer({ server, name }) {
+async function removeServer({ server, name }) {
   if (!window.confirm(say("provider.remove", { name }))) return;
   await call(`/manage/providers/${encodeURIComponent(server)}`, { method: "DELETE" });
   const form = document.getElementById("server-form");
