@@ -483,7 +483,8 @@ class App:
         wanted = engine.device(spec) if isinstance(engine, CommandEngine) else ""
         device = wanted if wanted in self._budgets else self._engines_device
         if isinstance(engine, CommandEngine) and not spec.need_bytes:
-            return replace(spec, device=device, memory=MemoryNeed(weights=self._budgets[device]))
+            everything = MemoryNeed(weights=self._budgets[device])
+            return replace(spec, device=device, memory=everything, has_known_size=False)
         return replace(spec, device=device)
 
     def _reached(self, provider_id: str, message: str = "") -> None:

@@ -174,6 +174,7 @@ class Play:
     api: FakeOpenAI
     pool: Callable[[], MemoryPool]
     size: int
+    is_engine_running: bool = True
     _loads_before: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -217,12 +218,14 @@ class Play:
     def stop_engine(self) -> None:
         """Somebody ends the program."""
         self.backstage.do(self.engine.stop())
+        self.is_engine_running = False
 
     def start_engine(self) -> None:
         """Somebody starts it again, at the same address and with nothing in memory."""
         port, self._loads_before = self.engine.port, {}
         self.engine = self.kind.make(models_of(self.kind, self.size), self.pool(), port)
         self.backstage.do(self.engine.start())
+        self.is_engine_running = True
 
     def slow_words(self, seconds: float) -> None:
         """Have the engine wait before each word."""
@@ -265,7 +268,10 @@ class Play:
         return stream
 
     def clear(self) -> None:
-        """Have the engine empty and every failure forgotten."""
+        """Have the engine running and empty, at its usual speed, and every failure forgotten."""
+        if not self.is_engine_running:
+            self.start_engine()
+        self.slow_words(0)
         for name in self.held():
             self.unload_behind(name)
         until(lambda: not self.held(), what="the engine is empty")

@@ -226,11 +226,10 @@ class Gone:
 
 
 class Away:
-    """An engine that is ended, and started again. Each test has a stage of its own."""
+    """An engine that is ended, and started again."""
 
-    def test_an_engine_that_is_offline_is_told_and_falls_back(self, stage: Play) -> None:
+    def test_an_engine_that_is_offline_is_told_and_falls_back(self, play: Play) -> None:
         """Offline within a second for whoever looks; roles are answered by another; a name gets a typed error."""
-        play = stage
         assert said(play.batuta.chat(play.first))
         with play.watch() as watcher:
             began = time.monotonic()
@@ -250,9 +249,8 @@ class Away:
         assert (error["cause"], error["suggestion"]) == ("engine_offline", EXTERNAL)
         assert f"{EXTERNAL} could answer instead" in error["message"]
 
-    def test_an_engine_that_comes_back_is_verified_anew(self, stage: Play) -> None:
+    def test_an_engine_that_comes_back_is_verified_anew(self, play: Play) -> None:
         """With nobody looking: what it holds now is known in ten seconds, and what failed meanwhile is forgiven."""
-        play = stage
         assert said(play.batuta.chat(play.first))
         play.stop_engine()
         for _ in range(3):
@@ -273,9 +271,8 @@ class Away:
         assert said(reply)
         assert who(reply.headers)[0] == play.first
 
-    def test_coming_back_to_the_page_verifies_at_once(self, stage: Play) -> None:
+    def test_coming_back_to_the_page_verifies_at_once(self, play: Play) -> None:
         """`?refresh=1` answers with how things are, whatever was known before, and without a restart of anything."""
-        play = stage
         assert said(play.batuta.chat(play.first))
         play.stop_engine()
         assert {view["state"] for view in play.views(refresh=True).values() if not view["is_external"]} == {"offline"}
@@ -284,9 +281,8 @@ class Away:
         views = play.views(refresh=True)
         assert (views[play.first]["state"], views[play.second]["state"]) == ("absent", "ready")
 
-    def test_an_engine_that_ends_in_a_load_is_forgiven_too(self, stage: Play) -> None:
+    def test_an_engine_that_ends_in_a_load_is_forgiven_too(self, play: Play) -> None:
         """Its connection broke rather than being refused: the cause is the same, and so is the end of it."""
-        play = stage
         stream = play.begin_stream("brain")
         until(lambda: play.state(play.first) == "loading", what="it is loading")
         play.stop_engine()
@@ -300,9 +296,8 @@ class Away:
         assert (view["state"], view["failures"]) == ("absent", 0)
         assert said(play.batuta.chat(play.first))
 
-    def test_an_engine_that_ends_in_an_answer_is_told_in_the_stream(self, stage: Play) -> None:
+    def test_an_engine_that_ends_in_an_answer_is_told_in_the_stream(self, play: Play) -> None:
         """Nothing restarts after the first word: the stream ends with an error, and the model is used again later."""
-        play = stage
         play.slow_words(0.2)
         stream = play.begin_stream(play.first, words="one two three four five six seven eight", max_tokens=64)
         lines = stream.lines()

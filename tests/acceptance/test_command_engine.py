@@ -120,6 +120,8 @@ def test_one_of_unknown_size_has_its_first_load_alone(batuta: Batuta) -> None:
     """Nothing is known, so nothing else stays; then its real size is."""
     batuta.chat("idle")
     assert batuta.chat("unknown size").status == 200
+    assert batuta.chat("idle").status == 200  # beside it: the booking has become what it really takes
+    assert batuta.model("unknown%20size")["state"] == "ready"
     until(lambda: batuta.model("unknown%20size")["memory_bytes"]["needed"] < 150_000_000, what="its size is learned")
     batuta.ask("POST", "/manage/models/unknown%20size/unload")
 

@@ -27,13 +27,6 @@ def play(long_play: Play) -> Play:
     return long_play
 
 
-@pytest.fixture
-def stage(data_dir: Path) -> Iterator[Play]:
-    """A stage for one test, whose engine may be ended."""
-    with playing(data_dir, LMSTUDIO) as play:
-        yield play
-
-
 class TestScenarios(Scenarios):
     """Every promise about an engine that a person runs."""
 

@@ -7,8 +7,10 @@ import importlib.util
 import json
 import re
 import shutil
+import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from batuta.engines.local_worker import LocalWorker
 from batuta.engines.transport import Transport
 from batuta.errors import BadModelFile, Cause, ContextFull, ModelFailed
 from batuta.settings import EngineSettings
-from batuta.testing.safetensors import CALL, CHAT, RESULT, TEMPLATE, tiny_safetensors
+from batuta.testing.safetensors import CALL, CHAT, RESULT, TEMPLATE, Tensor, tiny_safetensors, write_file
 from tests import canary
 from tests.acceptance.loader_play import Stage, post, stage
 
@@ -341,9 +343,68 @@ async def test_what_must_not_be_loaded_is_refused(data_dir: Path) -> None:
         with pytest.raises(BadModelFile, match="tensors are missing"):
             await play.load("lacking", lacking, timeout_s=LOAD_S)
 
+        hiding = shutil.copytree(talker, folder / "hiding")
+        (hiding / "adapter_model.bin").write_bytes(b"a pickle")
+        _configure(hiding, transformers_weights="adapter_model.bin")
+        with pytest.raises(BadModelFile, match="names other weights"):
+            await play.load("hiding", hiding)
+
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            mute = shutil.copytree(talker, folder / f"mute-{name}")
+            (mute / name).write_text("{")
+            with pytest.raises(BadModelFile, match=r"is not sound|no JSON"):
+                await play.load("mute", mute, timeout_s=LOAD_S)
+
         with pytest.raises(ModelFailed, match="does not see one") as caught:
             await play.load("talker", talker, device="mps", timeout_s=LOAD_S)
         assert caught.value.cause is Cause.NOT_INSTALLED
+
+
+async def test_an_encoder_gives_vectors_and_is_whole(data_dir: Path) -> None:
+    """A text as long as its positions allow; one token more is a full context; a layer that is missing is refused."""
+    async with stage(data_dir) as play:
+        folder = _encoder(data_dir / "models" / "encoder", positions=66)
+        record = await play.load("encoder", folder, timeout_s=LOAD_S)
+        assert record["context"] == 64
+        status, body = await post(record, "embeddings", {"input": "x" * 63})
+        assert (status, len(body["data"][0]["embedding"])) == (200, 8)
+        status, body = await post(record, "embeddings", {"input": "x" * 64})
+        assert (status, body["error"]["type"]) == (400, "exceed_context_size_error")
+        await play.client.unload("encoder")
+        lacking = _encoder(data_dir / "models" / "lacking", positions=66, without="query")
+        with pytest.raises(BadModelFile, match="tensors are missing"):
+            await play.load("lacking", lacking, timeout_s=LOAD_S)
+
+
+def _encoder(folder: Path, *, positions: int, without: str = "nothing") -> Path:
+    """Write an XLM-RoBERTa of one layer, without the head that vectors do not need."""
+    tiny_safetensors(folder, template=None)
+    (folder / "generation_config.json").unlink()
+    block = "encoder.layer.0."
+    maps = [f"{block}attention.self.{part}" for part in ("query", "key", "value")]
+    maps += [f"{block}{part}.dense" for part in ("attention.output", "intermediate", "output")]
+    norms = ["embeddings.LayerNorm", f"{block}attention.output.LayerNorm", f"{block}output.LayerNorm"]
+    rows = {"word": 261, "position": positions, "token_type": 1}
+    shapes: dict[str, tuple[int, ...]] = {f"embeddings.{name}_embeddings.weight": (n, 8) for name, n in rows.items()}
+    shapes |= {f"{name}.weight": (8, 8) for name in maps} | {f"{name}.weight": (8,) for name in norms}
+    shapes |= {f"{name}.bias": (8,) for name in maps + norms}
+    ones = struct.pack("<f", 1.0)
+    tensors = {name: Tensor("F32", dims, ones * prod(dims)) for name, dims in shapes.items() if without not in name}
+    write_file(folder / "model.safetensors", tensors)
+    _configure(
+        folder,
+        architectures=["XLMRobertaModel"],
+        model_type="xlm-roberta",
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        max_position_embeddings=positions,
+        type_vocab_size=1,
+        pad_token_id=1,
+        hidden_act="gelu",
+    )
+    return folder
 
 
 async def test_a_model_without_a_template_completes_but_does_not_chat(data_dir: Path) -> None:

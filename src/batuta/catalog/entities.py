@@ -98,6 +98,7 @@ class ModelSpec:
         options: engine settings for the load (`gpu_layers`, ...).
         aliases: other names that callers may write.
         load_timeout_s: seconds that a load may take; None: as long as any other's.
+        has_known_size: False where `memory` is not what it takes but all there is, because nobody knows yet.
         bundled_as: the role it was made for, if it is one of the starter pair that comes with Batuta.
     """
 
@@ -121,6 +122,7 @@ class ModelSpec:
     bundled_as: Role | None = None
     aliases: tuple[str, ...] = ()
     load_timeout_s: float | None = None
+    has_known_size: bool = True
 
     @property
     def need_bytes(self) -> int:

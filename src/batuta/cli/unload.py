@@ -12,7 +12,7 @@ from batuta.cli.door import FAILED, door
 from batuta.cli.escapes import one_line
 from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.terminal import print_json, warn
-from batuta.cli.views import is_in_memory
+from batuta.cli.views import is_fixed, is_in_memory
 from batuta.cli.words import in_our_words
 
 app = typer.Typer(add_completion=False)
@@ -52,7 +52,12 @@ def unload(
         elif no_wait:
             print(f"{one_line(model)} leaves memory when its answers have ended.")
         if is_there and not no_wait:
-            warn(f"batuta: {one_line(model)} is still in memory: it answers requests, or is wanted again")
+            why = (
+                "its server holds it; stop that yourself"
+                if is_fixed(view)
+                else "it answers requests, or is wanted again"
+            )
+            warn(f"batuta: {one_line(model)} is still in memory: {why}")
             raise typer.Exit(FAILED)
 
 
@@ -64,7 +69,7 @@ def _tell_who_is_waited_for(model: str, view: Any) -> None:
 
 
 def _wait(client: GatewayClient, model: str, view: Any, deadline: float) -> Any:
-    while is_in_memory(view) and time.monotonic() < deadline:
+    while is_in_memory(view) and not is_fixed(view) and time.monotonic() < deadline:
         time.sleep(_ASK_EVERY_S)
         view = client.get(model_path(model, "status"))
     return view

@@ -56,6 +56,8 @@ def state(model: Model) -> str:
 
 def until(model: Model, now: float) -> str:
     """Return how long the model stays in memory: `pinned`, `4 min`, or `room is needed`. `now`: wall seconds."""
+    if is_fixed(model):
+        return "you stop its server"
     if model.get("pinned"):
         return "pinned"
     ttl, last = model.get("ttl_s"), model.get("last_used")
@@ -75,6 +77,11 @@ def is_in_memory(model: Any) -> bool:
     return isinstance(model, Mapping) and (
         bool(_held(model)) or bool(model.get("is_loading") or model.get("is_loaded"))
     )
+
+
+def is_fixed(model: Any) -> bool:
+    """Whether a server that Batuta cannot stop holds the model in memory."""
+    return isinstance(model, Mapping) and bool(model.get("is_fixed"))
 
 
 def _held(model: Model) -> float | None:

@@ -18,7 +18,7 @@ class Shelf:
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
         self._details: dict[str, Details] = {}  # by digest: a model that is pulled anew has another
-        self._twins: dict[str, list[str]] = {}  # weights -> names
+        self._weights: dict[str, str] = {}  # name -> weights
 
     def details_of(self, row: Row) -> Details | None:
         """Return what is known of a model beyond its row."""
@@ -33,10 +33,8 @@ class Shelf:
         self._rows = {row.name: row for row in rows}
         keys = {row.digest or row.name for row in rows}
         self._details = {key: details for key, details in self._details.items() if key in keys}
-        self._twins = {}
-        for row in rows:
-            if (details := self.details_of(row)) is not None and details.weights:
-                self._twins.setdefault(details.weights, []).append(row.name)
+        known = ((row.name, self.details_of(row)) for row in rows)
+        self._weights = {canonical(name): details.weights for name, details in known if details and details.weights}
 
     def reported(self, held: Sequence[Held]) -> tuple[ReportedModel, ...]:
         """Return the installed models as the catalog takes them."""
@@ -47,10 +45,11 @@ class Shelf:
 
     def find(self, held: Sequence[Held], address: str) -> Held | None:
         """Return the entry that holds a model, under whichever name; None when it is not in memory."""
-        row = self._rows.get(address, Row(address))
-        details = self.details_of(row)
-        twins = self._twins.get(details.weights, []) if details else []
-        return find_held(held, address, digest=row.digest, twins=twins)
+        entry = find_held(held, address, digest=self._rows.get(address, Row(address)).digest)
+        weights = self._weights.get(canonical(address))
+        if entry is not None or weights is None:
+            return entry
+        return next((other for other in held if self._weights.get(canonical(other.name)) == weights), None)
 
     def contexts(self, held: Sequence[Held], addresses: Iterable[str]) -> dict[str, int]:
         """Return the context that each model in memory has, and each of these addresses that is held as another."""

@@ -6,7 +6,7 @@ Reading is generous: fields that a version lacks are zeros and empties. Facts ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -206,23 +206,11 @@ def capabilities_of(row: Row, details: Details) -> frozenset[Capability]:
     return frozenset(one for word in words for one in CAPABILITIES.get(word, ()))
 
 
-def find_held(held: Iterable[Held], address: str, *, digest: str = "", twins: Iterable[str] = ()) -> Held | None:
-    """Return the entry that holds a model: of its name, of its manifest, or of a model with the same weights.
-
-    Args:
-        held: what is in memory.
-        address: the model's name.
-        digest: of its manifest.
-        twins: names of models with the same weights.
-    """
-    entries = list(held)
-    names = {canonical(name) for name in twins}
-    tests = (
-        lambda entry: same_name(entry.name, address),
-        lambda entry: bool(digest) and entry.digest == digest,
-        lambda entry: canonical(entry.name) in names,
-    )
-    return next((entry for test in tests for entry in entries if test(entry)), None)
+def find_held(held: Sequence[Held], address: str, *, digest: str = "") -> Held | None:
+    """Return the entry of that name, or else of the model's manifest (`digest`), of which there may be copies."""
+    name = canonical(address)
+    named = next((entry for entry in held if canonical(entry.name) == name), None)
+    return named or next((entry for entry in held if digest and entry.digest == digest), None)
 
 
 # --- who it is -----------------------------------------------------------------------------------------------------

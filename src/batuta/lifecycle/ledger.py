@@ -55,6 +55,16 @@ class MemoryLedger:
         self.reserved += extra
         return held + extra
 
+    def settle(self, model: str, observed: int) -> int:
+        """Change a booking that was made without knowing the need to what was observed, as far as there is room.
+
+        Returns the bytes now booked. Nothing observed says nothing.
+        """
+        if 0 < observed < self._held[model]:
+            self.reserved -= self._held[model] - observed
+            self._held[model] = observed
+        return self.grow(model, observed)
+
     def release(self, model: str) -> int:
         """End the model's booking; return the bytes that are free again (0 if it had none)."""
         freed = self._held.pop(model, 0)

@@ -199,7 +199,8 @@ class Lifecycle:
         if residency is None or residency.state is not S.LOADING:
             return
         ledger = self._ledger(residency)
-        booked = ledger.grow(event.model, event.memory_bytes)
+        book = ledger.grow if residency.spec.has_known_size else ledger.settle
+        booked = book(event.model, event.memory_bytes)
         residency.fixed = event.fixed
         residency.note_load(event.memory_bytes, None if event.was_resident else event.seconds, now)
         self._move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")

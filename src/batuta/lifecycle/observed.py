@@ -51,8 +51,8 @@ def judge(residency: Residency, ledger: MemoryLedger, event: Observed) -> Verdic
 
 def _arrived(residency: Residency, ledger: MemoryLedger, real: int, *, is_fixed: bool) -> Verdict:
     need = max(residency.need, real)
-    if real and not ledger.fits(need):
-        need = real  # our estimate may be for more context than it was loaded with
+    if real and not (ledger.fits(need) and residency.spec.has_known_size):
+        need = real  # our estimate may be for more context than it was loaded with, or no estimate at all
     if is_fixed:
         need = min(need, ledger.free)  # 5
     if ledger.fits(need):  # 3

@@ -16,9 +16,10 @@ FAULTS: tuple[tuple[str, type[ModelError], Cause, str], ...] = (
      Cause.CORRUPT_FILE, "transformers cannot run its architecture here"),
     (r"it needs a package that is not installed|No module named '(torch|transformers)'", ModelFailed,
      Cause.NOT_INSTALLED, "a package is not installed"),
-    (r"the file does not hold the model it describes|the safetensors file is corrupt|no safetensors weights"
-     r"|its tokenizer cannot be read|describes no model that transformers",
+    (r"the file does not hold the model it describes|the safetensors file is corrupt|no safetensors weights",
      BadModelFile, Cause.CORRUPT_FILE, "the file does not hold the model it describes"),
+    (r"its tokenizer cannot be read|describes no model that transformers", BadModelFile, Cause.CORRUPT_FILE,
+     "its config or its tokenizer is not sound"),
     (r"the device \S+ was asked for", ModelFailed, Cause.NOT_INSTALLED, "the device is not there"),
     (r"out of memory|cudaErrorMemoryAllocation|std::bad_alloc|cannot allocate memory", ModelFailed, Cause.OUT_OF_MEMORY,
      "there was not enough memory"),

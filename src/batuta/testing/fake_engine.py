@@ -37,6 +37,7 @@ from batuta.engines.base import (
 from batuta.errors import (
     BadModelFile,
     BatutaError,
+    CannotUnload,
     Cause,
     LoaderDown,
     ModelFailed,
@@ -173,7 +174,7 @@ class FakeEngine(FakeRemoteEngine):
     Attributes:
         loads: loads that were begun, by model id.
         unloads: unloads that were done, by model id.
-        log: `load x`, `loaded x`, `failed x`, `unloaded x`, `gone x`, in order.
+        log: `load x`, `loaded x`, `failed x`, `unloaded x`, `kept x`, `gone x`, in order.
         load_times: model id -> seconds.
         sizes: model id -> bytes that its load reports, where they are not what its spec says.
     """
@@ -201,6 +202,7 @@ class FakeEngine(FakeRemoteEngine):
         self._lives = 0
         self._loading: dict[str, asyncio.Task[LoadReport]] = {}
         self._load_failures: dict[str, _Failure] = {}
+        self._fixed: dict[str, tuple[str, bool]] = {}
         self._listeners: list[GoneListener] = []
         self._tasks = Tasks(lambda _name, _error: None)  # whoever awaits a load gets its error
 
@@ -223,6 +225,10 @@ class FakeEngine(FakeRemoteEngine):
         for listener in self._listeners:
             listener(model, reason)
 
+    def fix(self, model: str, why: str, *, is_told: bool = True) -> None:
+        """Have a model stay in memory for ever; `is_told`: the engine says so before it is told to unload it."""
+        self._fixed[model] = (why, is_told)
+
     def appear(self, spec: ModelSpec) -> None:
         """Have a model in memory that nobody here loaded."""
         self._hold(spec)
@@ -233,7 +239,7 @@ class FakeEngine(FakeRemoteEngine):
         """Bring the model into memory; joins a load already under way."""
         self._answer()
         if spec.id in self._held:
-            return LoadReport(self._held[spec.id][0], 0.0, was_resident=True)
+            return LoadReport(self._held[spec.id][0], 0.0, was_resident=True, fixed=self._told(spec.id))
         task = self._loading.get(spec.id)
         if task is None:
             self.loads[spec.id] += 1
@@ -258,7 +264,7 @@ class FakeEngine(FakeRemoteEngine):
         finally:
             del self._loading[spec.id]
         self.log.append(f"loaded {spec.id}")
-        return LoadReport(self._held[spec.id][0], seconds)
+        return LoadReport(self._held[spec.id][0], seconds, fixed=self._told(spec.id))
 
     def _refuse(self, spec: ModelSpec) -> None:
         failure = self._load_failures.get(spec.id)
@@ -284,6 +290,9 @@ class FakeEngine(FakeRemoteEngine):
             await asyncio.wait([task])
         if spec.id not in self._held:
             return
+        if spec.id in self._fixed:
+            self.log.append(f"kept {spec.id}")
+            raise CannotUnload(self._fixed[spec.id][0], model=spec.id)
         await self.clock.sleep(self.unload_s)
         if self._held.pop(spec.id, None) is not None:
             self.unloads[spec.id] += 1
@@ -292,8 +301,12 @@ class FakeEngine(FakeRemoteEngine):
     async def resident(self) -> Sequence[Resident]:
         """Return what is held and what is being loaded."""
         self._answer()
-        held = [Resident(model, size) for model, (size, _) in self._held.items()]
+        held = [Resident(model, size, fixed=self._told(model)) for model, (size, _) in self._held.items()]
         return held + [Resident(model, 0, is_loading=True) for model in self._loading]
+
+    def _told(self, model: str) -> str:
+        why, is_told = self._fixed.get(model, ("", False))
+        return why if is_told else ""
 
     def watch(self, on_gone: GoneListener) -> None:
         """Tell of models that vanish."""

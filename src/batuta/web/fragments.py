@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -227,8 +227,8 @@ def model_row(
         is_external=is_external,
         is_ours=is_ours,
         can_pin=is_ours and status in {"ready", "loading", "queued", "disk", "asleep", "draining", "unloading"},
-        can_load=is_ours and status in {"disk", "asleep"} and _fit(view)[0] != "never" and not view.get("pinned_by"),
-        can_unload=is_ours and status == "ready",
+        can_load=is_ours and status in {"disk", "asleep"} and not _is_kept_out(view),
+        can_unload=is_ours and status == "ready" and not view.get("is_fixed"),
         action={"failed": "retry", "disabled": "enable"}.get(status, ""),
     )
 
@@ -279,6 +279,10 @@ def _fit(view: View) -> tuple[str, tuple[str, ...]]:
     return str(view.get("fits") or ""), tuple(view.get("evict") or ())
 
 
+def _is_kept_out(view: View) -> bool:
+    return _fit(view)[0] == "never" or bool(view.get("pinned_by") or view.get("held_by"))
+
+
 def is_memory_ours(view: View) -> bool:
     """Whether Batuta loads it, also where nobody knows its size; an API's models are always there."""
     return not view.get("is_external") and bool(view.get("is_loadable", any(_bytes(view))))
@@ -317,6 +321,9 @@ def _hint(view: View, status: str, words: Language, *, names: Mapping[str, str])
         if pins := tuple(view.get("pinned_by") or ()):
             who = ", ".join(names.get(model, model) for model in pins)
             parts.append(_pinned_text(who, len(pins), words))
+        elif held_by := tuple(view.get("held_by") or ()):
+            who = ", ".join(names.get(model, model) for model in held_by)
+            parts.append(words.say(N_("no room until you stop the server of %(models)s"), models=who))
         elif when == "never":
             parts.append(words.say(N_("more than the memory budget")))
         elif evict:
@@ -329,6 +336,8 @@ def _hint(view: View, status: str, words: Language, *, names: Mapping[str, str])
             parts.append(words.say(N_("has to wait for room")))
     elif status in {"ready", "draining", "unloading"} and (held or needed):
         parts.append(words.size(held or needed))
+    if view.get("is_fixed"):
+        parts.append(words.say(N_("stays until you stop its server")))
     if busy := view.get("in_flight"):
         parts.append(words.say_many("%(n)s answer running", "%(n)s answers running", busy))
     if waiting := view.get("waiting"):
@@ -399,13 +408,65 @@ def device_row(view: View, words: Language, *, names: Mapping[str, str] = Mappin
 
 
 @dataclass(frozen=True)
+class ScoreRow:
+    """One measured score of a bundled model, in the reader's language."""
+
+    model: str
+    part: str
+    share: str
+    count: str
+
+
+@dataclass(frozen=True)
 class Welcome:
-    """What stands where a conversation will be. `is_empty`: no model anywhere, so the ways to get one are shown."""
+    """What stands where a conversation will be.
+
+    Attributes:
+        is_empty: no model anywhere, so the ways to get one are shown.
+        folders: where model files are looked for.
+        settings_file: path.
+        problems: files and servers that could not be used.
+        is_starter: only the bundled pair answers.
+        scores: what was measured of the pair.
+    """
 
     is_empty: bool
     folders: tuple[str, ...]
     settings_file: str
     problems: tuple[Problem, ...] = ()
+    is_starter: bool = False
+    scores: tuple[ScoreRow, ...] = ()
+
+
+PARTS = {
+    "help": N_("answers questions about using Batuta"),
+    "identity and small talk": N_("says what it is, small talk"),
+    "unknown": N_("admits what it does not know"),
+    "plan": N_("writes a plan for a task it knows"),
+    "programs": N_("writes a short program that prints the right thing"),
+    "repairs": N_("mends a broken program"),
+}
+"""What was measured of a bundled model -> how people read it."""
+
+
+def is_only_starter(views: Sequence[View]) -> bool:
+    """Say whether nothing but the bundled pair could answer."""
+    here = [view for view in views if view.get("is_present", True) and view.get("enabled", True)]
+    return bool(here) and all(view.get("card") is not None for view in here)
+
+
+def score_rows(views: Sequence[View], words: Language) -> tuple[ScoreRow, ...]:
+    """Return the measured scores of the bundled models among the views. Pure."""
+    return tuple(
+        ScoreRow(
+            str(view["name"]),
+            words.say(PARTS.get(score["part"], score["part"])),
+            f"{score['right'] / max(score['asked'], 1):.0%}",
+            words.say(N_("%(right)s of %(asked)s"), right=score["right"], asked=score["asked"]),
+        )
+        for view in views
+        for score in (view.get("card") or {}).get("scores", ())
+    )
 
 
 @dataclass(frozen=True)

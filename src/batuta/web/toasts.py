@@ -82,9 +82,12 @@ def _words_for(fact: Any, words: Language, rows: Rows) -> tuple[str, str] | None
             model=_name(fact.model, rows),
             before=_name(fact.before, rows),
         )
-    if isinstance(fact, LoaderChanged):
-        if fact.state == "down":
-            return "bad", words.say(N_("The loader stopped. It is being started again."))
-        if fact.state == "fatal":
-            return "bad", words.say(N_("The loader keeps crashing and was given up. See its log."))
+    return _of_loader(fact, words) if isinstance(fact, LoaderChanged) else None
+
+
+def _of_loader(fact: LoaderChanged, words: Language) -> tuple[str, str] | None:
+    if fact.state == "down":
+        return "bad", words.say(N_("The loader stopped. It is being started again."))
+    if fact.state == "fatal":
+        return "bad", words.say(N_("The loader keeps crashing and was given up. See its log."))
     return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import PurePath
 from typing import Any
 
+from batuta import starter
 from batuta.catalog.entities import ModelSpec
 from batuta.catalog.external import SeenKey
 from batuta.catalog.finding import FOUND
@@ -97,8 +99,20 @@ def compose(
         "fits": fits_text(plan) if plan and is_here else None,
         "evict": list(plan.evict) if plan and is_here else [],
         "pinned_by": list(plan.pinned_by) if plan and is_here else [],
+        "held_by": list(plan.held_by) if plan and is_here else [],
+        "is_fixed": bool(residency and residency.fixed),
+        "card": card_view(spec),
     }
     return view | _course(residency, learned)
+
+
+def card_view(spec: ModelSpec) -> View | None:
+    """Return what is known of a model that comes with Batuta, with its measured scores; None for any other."""
+    card = starter.card(PurePath(spec.address).stem) if spec.bundled_as is not None else None
+    if card is None:
+        return None
+    scores = [{"part": score.part, "right": score.right, "asked": score.asked} for score in card.scores]
+    return {"parameters": card.parameters, "tokens": card.tokens, "scores": scores}
 
 
 def _course(residency: ResidencyView | None, learned: Learned) -> View:
@@ -214,10 +228,12 @@ def _key_text(key: SeenKey, state: ProviderState | None) -> str:
 
 
 def fits_text(plan: LoadPlan) -> str:
-    """Return `now`, `after evicting a, b`, `after others leave`, `after unpinning a` or `never`.
+    """Return `now`, `after evicting a, b`, `after others leave`, `after unpinning a`, `after stopping a` or `never`.
 
-    Others have to leave by themselves where nothing can be evicted yet.
+    Others have to leave by themselves where nothing can be evicted yet. What has to be stopped, only a person can.
     """
+    if plan.held_by:
+        return f"after stopping {', '.join(plan.held_by)}"
     if plan.pinned_by:
         return f"after unpinning {', '.join(plan.pinned_by)}"
     if plan.fits != "after_evicting":
@@ -236,6 +252,7 @@ def plan_view(plan: LoadPlan) -> View:
         "free": plan.free,
         "budget": plan.budget,
         "pinned_by": list(plan.pinned_by),
+        "held_by": list(plan.held_by),
         "seconds": plan.seconds,
         "reason": plan.reason,
     }

@@ -469,3 +469,20 @@ async def test_a_provider_tells_who_it_is(data_dir: Path) -> None:
         assert state is not None
         assert (state.is_online, state.message, state.version) == (False, "nginx answers there", "0.13")
     it.catalog.ask_soon("ollama")  # after the end nothing is begun
+
+
+async def test_a_context_that_no_load_can_set_is_told_as_it_is(data_dir: Path) -> None:
+    """llama-server and vLLM run with what they were started with, whatever the setting says."""
+    kinds = {"llama": "llama_server", "vllm": "vllm"}
+    there = tuple(
+        ProviderSettings(id=name, kind=kind, base_url=f"http://127.0.0.1:{8000 + number}")
+        for number, (name, kind) in enumerate(kinds.items())
+    )
+    async with cast(data_dir, providers=there) as it:
+        for name in kinds:
+            it.answers[name] = [ReportedModel("m", context_length=32_768), ReportedModel("unknown")]
+        await it.catalog.start()
+        await it.catalog.refresh()
+        for name in kinds:
+            contexts = [it.catalog.specs()[f"{name}/{model}"].context_length for model in ("m", "unknown")]
+            assert contexts == [32_768, 0]

@@ -148,6 +148,9 @@ def test_unload_tells_when_the_model_stays(batuta: Batuta, gateway: FakeGateway)
     assert result.exit_code == 1
     assert "still in memory" in result.stderr
     assert batuta("unload", "brain", "--no-wait", url=gateway.url).exit_code == 0
+    gateway.answers["POST /manage/models/brain/unload"] = (202, model("brain", "ready", is_fixed=True))
+    result = batuta("unload", "brain", url=gateway.url)  # there is nothing to wait for
+    assert (result.exit_code, "its server holds it; stop that yourself" in result.stderr) == (1, True)
 
 
 def test_run_streams_the_answer_without_its_escapes(batuta: Batuta, gateway: FakeGateway) -> None:

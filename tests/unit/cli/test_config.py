@@ -42,6 +42,20 @@ def test_no_form_shows_a_secret(
     assert "****" in shown
 
 
+@pytest.mark.parametrize("flags", [[], ["--json"], ["--origin"]])
+def test_keys_of_commands_are_masked(batuta: Batuta, flags: list[str], tmp_path: Path) -> None:
+    """A server's environment, and the word after an option that asks for a key; the rest of the line stays."""
+    entry = f'id = "own"\ncmd = "serve --port ${{PORT}} --api-key {KEY} -v"\nenv = {{ HF_TOKEN = "{KEY}" }}\n'
+    (tmp_path / "config.toml").write_text(f"[[commands]]\n{entry}", encoding="utf-8")
+    shown = batuta("config", "show", *flags).stdout
+    assert "own" in shown
+    assert KEY not in shown
+    if flags == ["--json"]:
+        [command] = json.loads(shown)["commands"]
+        assert command["cmd"] == "serve --port ${PORT} --api-key **** -v"
+        assert command["env"] == {"HF_TOKEN": "****"}
+
+
 def test_a_mistake_in_the_file_is_told(batuta: Batuta, tmp_path: Path) -> None:
     """An unknown name is an error with the nearest one, code 2."""
     (tmp_path / "config.toml").write_text("prot = 9", encoding="utf-8")

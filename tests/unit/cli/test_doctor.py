@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -13,15 +14,17 @@ from typing import Any
 
 import pytest
 
+from batuta.catalog.finding import Door
 from batuta.cli.checks import engines, files, installation, machine, servers
 from batuta.cli.checks import gateway as checks_gateway
-from batuta.cli.checks.engines import KnownEngine
 from batuta.cli.checks.findings import Finding, Health
 from batuta.cli.client import GatewayClient
 from batuta.cli.doctor import next_steps, report
 from batuta.cli.ports import holder_of, is_free
+from batuta.engines.base import EngineInfo
 from batuta.settings import Settings, load_settings
 from batuta.testing.gguf import tiny_gguf
+from batuta.testing.ollama import FakeOllama
 
 from .conftest import Batuta, FakeGateway
 
@@ -121,40 +124,45 @@ def test_a_port_that_is_held_names_its_holder(tmp_path: Path, taken_port: int) -
     assert not is_free("127.0.0.1", taken_port)
 
 
-@pytest.mark.parametrize(
-    ("path", "field", "body", "health", "text"),
-    [
-        ("/api/version", "version", {"version": "0.13.1"}, Health.OK, "version 0.13.1"),
-        ("/v1/models", "data", {"data": []}, Health.OK, "answers on port"),
-        ("/props", "build_info", {"hello": 1}, Health.NOTE, "another program"),
-        ("/version", "version", ["no", "object"], Health.NOTE, "another program"),
-        ("/version", "version", {"version": "\x1b[2J1"}, Health.OK, "version 1"),
-    ],
-)
-def test_engines_are_told_apart(
-    gateway: FakeGateway, path: str, field: str, body: Any, health: Health, text: str
-) -> None:
-    """An engine is recognised by what only it answers; another program on its port is not taken for it."""
-    gateway.answers[f"GET {path}"] = body
+async def asked(settings: Settings, *doors: Door) -> list[Finding]:
+    """Ask who is behind these doors, in a thread, as the doctor's process has no loop."""
+    return await asyncio.to_thread(lambda: list(engines.engines(settings, doors)))
+
+
+async def test_engines_are_told_apart(settings: Settings) -> None:
+    """An engine is recognised by what only it answers, whatever usually listens on its port."""
+    async with FakeOllama() as ollama:
+        right, wrong = await asked(settings, Door("ollama", ollama.port), Door("llama_server", ollama.port))
+    assert (right.health, right.data["running"]) == (Health.OK, True)
+    assert f"answers on port {ollama.port}, version {right.data['version']}" in right.text
+    assert (wrong.health, wrong.name, wrong.text) == (
+        Health.NOTE,
+        "llama-server",
+        f"Ollama answers on port {ollama.port}",
+    )
+
+
+async def test_another_program_is_no_engine(settings: Settings, gateway: FakeGateway) -> None:
+    """A web server on an engine's port is not taken for it, and is called no name."""
+    gateway.answers |= {"GET /api/version": ["no", "object"], "GET /v1/models": {"hello": "I am nginx"}}
     port = int(gateway.url.rpartition(":")[2])
-    finding = engines.probe(KnownEngine("x", "X", port, path, field), host="127.0.0.1", port=port)
-    assert finding.health is health
-    assert text in finding.text
-    assert "\x1b" not in finding.text
+    (finding,) = await asked(settings, Door("ollama", port))
+    assert (finding.health, finding.text) == (Health.NOTE, f"another program answers on port {port}")
+    (nobody,) = await asked(settings, Door("vllm", free_port()))
+    assert (nobody.health, nobody.data["running"]) == (Health.NOTE, False)
 
 
-def test_a_silent_port_costs_a_moment(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that accepts and says nothing does not hold the doctor up."""
-    monkeypatch.setattr(engines, "PROBE_S", 0.02)
-    finding = engines.probe(engines.KNOWN[0], host="127.0.0.1", port=taken_port)
-    assert not finding.data["running"]
+def test_what_an_engine_says_is_shown_on_one_line() -> None:
+    """Nothing that it says of itself can move the cursor."""
+    assert engines.shown(EngineInfo("\x1b[2J1", "a\nb")) == ", version 1; a b"
 
 
 def test_only_this_machine_is_asked(tmp_path: Path) -> None:
     """An engine that the settings place elsewhere is not asked there."""
-    for url, expected in (("http://127.0.0.1:5/v1", ("127.0.0.1", 5)), ("http://far.example/v1", ("127.0.0.1", 11434))):
+    door = Door("ollama", 11434)
+    for url, expected in (("http://127.0.0.1:5/v1", Door("ollama", 5)), ("http://far.example/v1", door)):
         settings = settings_at(tmp_path, providers=[{"id": "ollama", "base_url": url}])
-        assert engines.place_of(engines.KNOWN[0], settings) == expected
+        assert engines.place_of(door, settings) == expected
 
 
 def test_keys_are_told_by_name(tmp_path: Path) -> None:
@@ -162,7 +170,13 @@ def test_keys_are_told_by_name(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, providers=[{"id": "mine", "base_url": "http://x", "key_env": "MY_KEY"}])
     found = list(engines.keys({"GROQ_API_KEY": "sk-test-not-a-key", "OPENAI_API_KEY": ""}, settings))
     assert found[0].data["names"] == ["GROQ_API_KEY"]
-    assert (found[1].name, found[1].health) == ("MY_KEY", Health.WARNING)
+    assert [(item.name, item.health) for item in found[1:]] == [
+        ("GROQ_API_KEY", Health.NOTE),
+        ("MY_KEY", Health.WARNING),
+    ]
+    assert "nothing is sent until you use the provider groq" in found[1].text
+    _, strange, *_ = engines.keys({"ANTHROPIC_API_KEY": "sk-test-not-a-key"}, settings)
+    assert strange.text == "a key for Anthropic: key found, provider not supported yet"
     assert "sk-test" not in json.dumps([item.to_json() for item in found])
 
 
@@ -248,16 +262,21 @@ def test_servers_of_the_settings_are_asked(tmp_path: Path, gateway: FakeGateway,
     assert "does not answer" in silent.text
 
 
-def test_programs_of_the_settings_are_asked_who_they_are(tmp_path: Path, gateway: FakeGateway) -> None:
-    """Version, where they are what their kind says; a warning where something else answers."""
-    gateway.answers |= {"GET /api/version": {"version": "0.12.3"}, "GET /v1/models": {"hello": "I am nginx"}}
-    given = [
-        {"id": "o", "kind": "ollama", "base_url": gateway.url},
-        {"id": "l", "kind": "lmstudio", "base_url": gateway.url},
-    ]
-    ollama, other = servers.servers(settings_at(tmp_path, providers=given))
-    assert (ollama.health, ollama.text) == (Health.OK, f"Ollama answers at {gateway.url}, version 0.12.3")
-    assert (other.health, other.text) == (Health.WARNING, f"{gateway.url} answers, but it is not LM Studio")
+async def test_programs_of_the_settings_are_asked_who_they_are(tmp_path: Path) -> None:
+    """Version, where they are what their kind says; a warning where something else answers, or nobody."""
+    async with FakeOllama() as fake:
+        given = [
+            {"id": "o", "kind": "ollama", "base_url": fake.url},
+            {"id": "l", "kind": "lmstudio", "base_url": f"{fake.url}/v1"},
+            {"id": "n", "kind": "ollama", "base_url": f"http://127.0.0.1:{free_port()}"},
+        ]
+        settings = settings_at(tmp_path, providers=given)
+        ollama, other, nobody = await asyncio.to_thread(lambda: list(servers.servers(settings)))
+    assert ollama.health is Health.OK
+    assert ollama.text.startswith(f"Ollama answers at {fake.url}, version ")
+    assert (other.health, nobody.health) == (Health.WARNING, Health.WARNING)
+    assert "not LM Studio" in other.text
+    assert "Start Ollama at" in nobody.advice
 
 
 def test_a_running_gateway_is_asked_for_its_servers_and_problems(gateway: FakeGateway) -> None:

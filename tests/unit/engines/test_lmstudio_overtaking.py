@@ -25,6 +25,15 @@ LIST, TALK = "/api/v1/models", "/v1/chat/completions"
 OURS = ModelSpec("lmstudio/small", "lmstudio", "small", memory=MemoryNeed(weights=GIB), is_local=True, is_loadable=True)
 THEIRS = replace(OURS, is_local=False, is_loadable=False)
 
+TOO_LONG = (
+    "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context length "
+    "of only 4096 tokens, which is not enough."
+)
+TOO_MUCH_TO_KEEP = (
+    "The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 9000>= n_ctx: "
+    "4096). Try to load the model with a larger context length, or provide a shorter input."
+)
+
 
 @dataclass
 class Play:
@@ -180,15 +189,7 @@ async def test_a_comment_before_the_answer_hides_no_other_model() -> None:
         (200, "text/event-stream", 'event: error\ndata: {"error":{"message":"%s"}}\n\n'),
     ],
 )
-@pytest.mark.parametrize(
-    "words",
-    [
-        "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context"
-        + " length of only 4096 tokens, which is not enough.",
-        "The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 9000>="
-        + " n_ctx: 4096). Try to load the model with a larger context length, or provide a shorter input.",
-    ],
-)
+@pytest.mark.parametrize("words", [TOO_LONG, TOO_MUCH_TO_KEEP], ids=["older versions", "newer versions"])
 async def test_a_conversation_that_is_too_long_is_called_that(
     words: str, status: int, content_type: str, body: str
 ) -> None:

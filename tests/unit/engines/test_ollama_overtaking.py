@@ -1,4 +1,4 @@
-"""The Ollama engine with names that share weights, with looks that overtake each other, and with what cannot be sent."""
+"""The Ollama engine: names that share weights, looks that overtake each other, requests that cannot be sent."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from batuta.catalog.entities import Capability, ModelSpec, Provider
@@ -363,10 +362,10 @@ async def test_an_adapter_goes_and_comes_with_its_base() -> None:
 
 async def test_an_unload_waits_for_a_wake_up_under_way() -> None:
     """It cannot be stopped in the middle of one; afterwards it sleeps, and holds nothing."""
-    async with facing(wake_s=0.02) as scene:
+    async with facing(wake_s=0.3) as scene:
         await scene.engine.sleep(scene.spec())
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.005):
+            async with asyncio.timeout(0.02):
                 await scene.load()
         assert scene.engine.origin in scene.engine._loads
         assert (await scene.engine.probe(scene.spec())).health is EngineHealth.LOADING
@@ -498,12 +497,3 @@ async def test_a_proxy_that_guards_more_than_vllm_does_hides_sleep_only() -> Non
             scene.server.faults.append(Fault(path, status=401, body='{"error":"Unauthorized"}', times=-1))
         assert await scene.said() == "three two one"
         assert "VLLM_SERVER_DEV_MODE" in (await scene.engine.describe()).note
-
-
-async def test_it_works_beside_a_client_of_somebody_else() -> None:
-    """What others do to it is seen at the next look."""
-    async with facing() as scene, aiohttp.ClientSession() as session:
-        async with session.post(f"{scene.server.url}/sleep?level=1"):
-            assert await scene.asleep() == {MODEL.name: True, "sql-lora": True}
-        async with session.post(f"{scene.server.url}/wake_up"):
-            assert await scene.asleep() == {MODEL.name: False, "sql-lora": False}

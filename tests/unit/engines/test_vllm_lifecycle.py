@@ -14,7 +14,7 @@ from batuta.chat.types import ChatRequest, Message
 from batuta.clock import SystemClock
 from batuta.engines.transport import Transport
 from batuta.engines.vllm import VLLMEngine
-from batuta.errors import BatutaError
+from batuta.errors import BatutaError, CannotUnload
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
@@ -164,8 +164,8 @@ async def test_without_sleep_nothing_leaves_and_nothing_breaks() -> None:
     async with stage(has_sleep_routes=False) as play:
         await play.runner.observe()
         assert play.states() == [S.READY, S.READY]
-        play.runner.unload(SPECS["brain"].id)
-        await play.runner.observe()
+        with pytest.raises(CannotUnload, match="--enable-sleep-mode"):
+            play.runner.unload(SPECS["brain"].id)
         assert play.states() == [S.READY, S.READY]
         assert [await play.ask(name) for name in NAMES] == ["two one"] * 2
         assert not [path for server in play.servers.values() for _, path in server.seen if path == "/sleep"]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
-from batuta.catalog.entities import ModelSpec
-from batuta.engines.base import LoadReport, ProgressListener, Resident
 from batuta.errors import CannotUnload, Cause, ModelNotFound, NoFit
 from batuta.lifecycle import events as ev
 from batuta.lifecycle.commands import Command, Grant, Refuse, StartLoad, StartUnload
@@ -229,29 +226,12 @@ def test_a_pin_beside_it_is_named_only_where_unpinning_would_help() -> None:
     assert plan(play.lifecycle, "coder", play.now).held_by == ("statue",)
 
 
-class Statue(FakeEngine):
-    """An engine whose models stay, and that says so only when it is told to unload one, or `tells` it before."""
-
-    tells = False
-
-    async def load(self, spec: ModelSpec, on_progress: ProgressListener) -> LoadReport:
-        report = await super().load(spec, on_progress)
-        return LoadReport(report.memory_bytes, report.seconds, report.was_resident, WHY if self.tells else "")
-
-    async def unload(self, spec: ModelSpec) -> None:
-        self.unloads[spec.id] += 1
-        raise CannotUnload(f"127.0.0.1:8080 cannot unload the model: {WHY}", model=spec.id)
-
-    async def resident(self) -> Sequence[Resident]:
-        return [Resident(r.model_id, r.memory_bytes, fixed=WHY if self.tells else "") for r in await super().resident()]
-
-
 @pytest.mark.parametrize("tells", [True, False])
 async def test_the_runner_carries_it(tells: bool) -> None:  # the case
     """Told before or found out: at most one try, NoFit for who waits, and the person who asks hears why."""
     clock, died = ManualClock(), list[object]()
-    engine = Statue(clock, load_s=0.0)
-    engine.tells = tells
+    engine = FakeEngine(clock, load_s=0.0)
+    engine.fix("statue", WHY, is_told=tells)
     lifecycle = Lifecycle({"host": MemoryLedger("host", 16 * GB)})
     runner = await Runner(lifecycle, clock=clock, bus=Bus(), on_error=lambda *error: died.append(error)).start()
     statue, coder = (spec(model, need) for model, need in PAIR.items())
@@ -261,14 +241,14 @@ async def test_the_runner_carries_it(tells: bool) -> None:  # the case
     await runner.observe()
     with pytest.raises(NoFit, match=HELD):
         await runner.wait_ready("coder", deadline=clock.monotonic() + 600.0)
-    assert engine.unloads["statue"] == (0 if tells else 1)
+    assert engine.log == ([] if tells else ["kept statue"])
     with pytest.raises(CannotUnload, match=r"statue is held by .* stop it yourself \(.*where it was started\)"):
         runner.unload("statue")
     with pytest.raises(ModelNotFound):
         runner.unload("nobody")
     assert snapshot(lifecycle, 0.0).models["statue"].fixed
     await clock.advance(60.0)
-    assert engine.unloads["statue"] == (0 if tells else 1)
+    assert engine.log == ([] if tells else ["kept statue"])
     await runner.aclose()
     await asyncio.sleep(0)
     assert not died

@@ -952,3 +952,25 @@ def test_a_model_may_have_a_word_of_its_own_on_how_long_its_load_takes() -> None
         play.when(play.wanted("a", "own", deadline_s=1000))
         assert play.after(allowed - 1) == []
         assert play.after(2) == [AbortLoad("own")]
+
+
+def test_what_nobody_knows_the_size_of_is_loaded_alone_and_then_booked_with_what_it_takes() -> None:
+    """All there is, for the load; afterwards there is room for others again."""
+    play = Play(16 * GB, {"coder": 9 * GB})
+    play.when(ev.Registered(spec("own", 16 * GB, has_known_size=False)))
+    play.when(play.wanted("a", "coder"))
+    play.when(ev.Loaded("coder", 0, 1.0))
+    play.when(ev.Released("a"))
+    assert play.when(play.wanted("b", "own")) == [StartUnload("coder")]
+    assert play.when(ev.Unloaded("coder")) == [StartLoad("own", ("coder",))]
+    play.when(ev.Loaded("own", 4 * GB, 1.0))
+    assert play.lifecycle.ledgers["host"].held == {"own": 4 * GB}
+    assert play.when(play.wanted("c", "coder")) == [StartLoad("coder")]
+
+
+def test_what_nobody_knows_the_size_of_is_found_with_what_it_holds() -> None:
+    """A new gateway books what the model really takes, not all there is."""
+    play = Play(16 * GB)
+    play.when(ev.Registered(spec("own", 16 * GB, has_known_size=False)))
+    play.when(ev.Observed({"own": 4 * GB}, frozenset({"own"})))
+    assert play.lifecycle.ledgers["host"].held == {"own": 4 * GB}

@@ -188,10 +188,10 @@ class World(RuleBasedStateMachine):
         """A server that holds one model comes up by itself."""
         self.resident.add(data.draw(st.sampled_from(sorted(self.stubborn - self.resident - self.loading))))
 
-    @precondition(lambda self: self.resident)
+    @precondition(lambda self: self.resident - self.loading)
     @rule(data=st.data(), loader_died=st.booleans())
     def die(self, data: st.DataObject, *, loader_died: bool) -> None:
-        model = data.draw(st.sampled_from(sorted(self.resident)))
+        model = data.draw(st.sampled_from(sorted(self.resident - self.loading)))
         self.resident.remove(model)
         self.unloading.pop(model, None)
         self.send(ev.Lost(model, "scripted") if loader_died else ev.Crashed(model, "scripted"))

@@ -186,6 +186,31 @@ def test_an_index_leads_nowhere_else(folder: Path, name: str) -> None:
     assert "no .safetensors file in this folder" in refusal(folder).message
 
 
+def test_weights_that_nobody_checked_are_not_loaded(folder: Path) -> None:
+    """A config that names other weights could name a pickle; an adapter brings weights of its own."""
+    change(folder, transformers_weights="adapter_model.bin")
+    assert "names other weights" in refusal(folder).message
+    change(folder, transformers_weights=None)
+    inspect(folder, (folder.parent,))
+    (folder / "adapter_config.json").write_text("{}")
+    assert "merge it" in refusal(folder).message
+
+
+@pytest.mark.parametrize(
+    ("facts", "context"),
+    [
+        ({"architectures": ["XLMRobertaModel"], "pad_token_id": 1}, 512),
+        ({"architectures": ["RobertaModel"], "pad_token_id": 3}, 510),
+        ({"architectures": ["MPNetModel"], "pad_token_id": None}, 512),
+        ({"architectures": ["BertModel"], "pad_token_id": 0}, 514),
+    ],
+)
+def test_positions_that_count_from_the_padding_are_not_read(folder: Path, facts: dict[str, Any], context: int) -> None:
+    """RoBERTa and its kind keep the first positions for padding: a text as long as their table would not fit it."""
+    change(folder, max_position_embeddings=514, **facts)
+    assert inspect(folder, (folder.parent,)).context_length == context
+
+
 def test_a_link_out_of_the_roots_is_refused(folder: Path, tmp_path: Path) -> None:
     """A weight file that is a link to somewhere else is not followed."""
     part = folder / "model-00001-of-00002.safetensors"

@@ -180,6 +180,39 @@ async def test_a_pin_in_the_way_is_named(data_dir: Path) -> None:
         assert (await it.view("big-b"))["fits"] == "after evicting big-a"
 
 
+async def test_a_server_that_only_a_person_can_stop_is_named(data_dir: Path) -> None:
+    """Its model cannot be unloaded, with the way to stop it; what it keeps out says so in view, plan and refusal."""
+    async with house(data_dir, "statue", "big", budget=10_000) as it:
+        it.engine.fix("statue", "it holds the model it was started with")
+        it.engine.appear(it.services.catalog.specs()["statue"])
+        await it.runner.observe()
+        assert (await it.view("statue"))["is_fixed"]
+        answer = await it.ask("POST", "/manage/models/statue/unload")
+        assert (answer.status, error_of(answer.json())["code"]) == (409, "cannot_unload")
+        assert "stop it yourself (it holds the model it was started with)" in error_of(answer.json())["message"]
+        view = await it.view("big")
+        assert (view["fits"], view["held_by"]) == ("after stopping statue", ["statue"])
+        plan = (await it.ask("POST", "/manage/plan", {"model": "big"})).json()
+        assert (plan["verdict"], plan["held_by"]) == ("after_stopping", ["statue"])
+        error = error_of((await it.ask("POST", "/manage/models/big/load")).json())
+        assert (error["code"], error["details"]) == ("no_fit", {"held_by": ["statue"]})
+        assert "held by a server that Batuta cannot stop: stop it yourself" in error["message"]
+        assert (await it.ask("POST", "/manage/models/big/wait")).status == 503
+
+
+async def test_a_found_out_refusal_is_told_by_the_model(data_dir: Path) -> None:
+    """An engine that does not say it beforehand: the unload is begun, and the next look at the model tells."""
+    async with house(data_dir, "statue") as it:
+        it.engine.fix("statue", "it holds the model it was started with", is_told=False)
+        it.engine.appear(it.services.catalog.specs()["statue"])
+        await it.runner.observe()
+        assert (await it.ask("POST", "/manage/models/statue/unload")).status == 202
+        await it.clock.settle()
+        view = await it.view("statue")
+        assert (view["state"], view["is_fixed"]) == ("ready", True)
+        assert (await it.ask("POST", "/manage/models/statue/unload")).status == 409
+
+
 async def test_switching_on_brings_back_what_was_given_up(data_dir: Path) -> None:
     """A model that failed too often is off by itself: `enabled: true` is meant, though the catalog's choice was so."""
     async with house(data_dir, "brain") as it:

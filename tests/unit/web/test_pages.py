@@ -250,6 +250,20 @@ def test_a_programs_model_of_unknown_size_can_be_loaded() -> None:
     assert model_row(on_disk | {"state": "ready"}, ENGLISH, now=WALL).can_unload
 
 
+def test_what_only_a_person_can_stop_has_no_button() -> None:
+    """Neither for itself nor for those that it keeps out; both rows say so, in both languages."""
+    held = view("vllm/m", "ready", provider="vllm", is_loadable=True, is_fixed=True)
+    kept_out = view("big", fits="after stopping vllm/m", held_by=["vllm/m"])
+    names = {"vllm/m": "M"}
+    for words, stays, no_room in (
+        (ENGLISH, "stays until you stop its server", "no room until you stop the server of M"),
+        (language("pt_BR"), "fica até que você pare o servidor dele", "sem espaço até que você pare o servidor de M"),
+    ):
+        row, other = (model_row(each, words, now=WALL, names=names) for each in (held, kept_out))
+        assert (row.can_unload, row.hint.rpartition(" · ")[2]) == (False, stays)
+        assert (other.can_load, other.hint.rpartition(" · ")[2]) == (False, no_room)
+
+
 def test_hint_tells_what_a_load_would_cost() -> None:
     """Before loading, a person sees the size, and who would have to go."""
     on_disk = view("a", memory_bytes={"needed": 9.1 * GB, "held": 0})

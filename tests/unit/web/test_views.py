@@ -97,6 +97,14 @@ def test_whom_a_model_waits_for_and_what_pins_keep_it_out() -> None:
     assert (view["fits"], view["pinned_by"]) == ("after unpinning a, b", ["a", "b"])
 
 
+def test_what_only_a_person_can_stop_is_named() -> None:
+    """Of the model itself, and of those that it keeps out."""
+    assert view_of(residency=replace(standing(ModelState.READY), fixed="stop it"))["is_fixed"] is True
+    plan = replace(PLAN, fits="after_stopping", held_by=("a", "b"))
+    view = compose(SPEC, standing(ModelState.ABSENT), plan, provider=None, learned=Learned())
+    assert (view["fits"], view["held_by"], view["is_fixed"]) == ("after stopping a, b", ["a", "b"], False)
+
+
 @pytest.mark.parametrize(
     ("fits", "evict", "text"),
     [

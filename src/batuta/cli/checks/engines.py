@@ -91,7 +91,7 @@ def keys(environ: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
             text = f"a key for {key.name}: key found, provider not supported yet"
             yield Finding("keys", key.variable, Health.NOTE, text, data={"is_supported": False})
         elif key.variable not in wanted and settings.discover:
-            text = f"a key for {key.name}: not used until you switch the provider {key.id} on, on the page"
+            text = f"a key for {key.name}: nothing is sent until you use the provider {key.id} on the page"
             yield Finding("keys", key.variable, Health.NOTE, text, data={"is_supported": True})
     for name, provider in wanted.items():
         if not environ.get(name):

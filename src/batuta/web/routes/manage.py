@@ -62,7 +62,15 @@ def _add_models(routes: APIRouter, models: _Models) -> None:
     add("GET", f"{one}/story", models.story, "Why a model is where it is", response_model=f.StoryView)
     add("POST", f"{one}/load", models.load, "Load a model", response_model=f.ModelView, status_code=202)
     add("POST", f"{one}/wait", models.wait, "Wait until a model is ready", response_model=f.ModelView)
-    add("POST", f"{one}/unload", models.unload, "Unload a model", response_model=f.ModelView, status_code=202)
+    add(
+        "POST",
+        f"{one}/unload",
+        models.unload,
+        "Unload a model",
+        response_model=f.ModelView,
+        status_code=202,
+        responses={409: {"model": f.ErrorView, "description": "its server holds it, and is not Batuta's to stop"}},
+    )
     add("GET", one, models.one, "Look at one model", response_model=f.ModelView)
     add("DELETE", one, models.forget, "Forget a model that is not there any more", status_code=204)
     add("PATCH", one, models.patch, "Pin, keep alive, give roles, switch on or off", response_model=f.ModelView)
@@ -112,13 +120,15 @@ class _Models:
         if not spec.enabled:
             raise ModelDisabled(f"{spec.id} is switched off; switch it on first (PATCH enabled: true)", model=spec.id)
         plan = self._services.runner.plan_load(spec.id)
-        if plan.fits == "never" or plan.pinned_by:
-            word = "cannot be loaded now" if plan.pinned_by else "can never be loaded with this memory budget"
+        ways = {"pinned_by": list(plan.pinned_by), "held_by": list(plan.held_by)}
+        in_the_way = {way: models for way, models in ways.items() if models}
+        if plan.fits == "never" or in_the_way:
+            word = "cannot be loaded now" if in_the_way else "can never be loaded with this memory budget"
             raise NoFit(
                 f"{spec.id} {word}: {plan.reason}",
                 model=spec.id,
                 suggestion=self._suggestion(spec),
-                details={"pinned_by": list(plan.pinned_by)} if plan.pinned_by else None,
+                details=in_the_way,
             )
         self._services.runner.request_load(spec.id, deadline=self._deadline(self._services.settings.queue.deadline_s))
         return self._view(spec)
@@ -138,7 +148,10 @@ class _Models:
         return Response(status_code=CLIENT_CLOSED) if client.is_gone else self._view(spec)
 
     async def unload(self, model_id: str) -> View:
-        """Take it out of memory as soon as the answers that run on it have ended."""
+        """Take it out of memory as soon as the answers that run on it have ended.
+
+        `cannot_unload` for one whose server Batuta cannot stop; the message says what a person can do.
+        """
         spec = self._spec(model_id)
         self._services.runner.unload(spec.id)
         return self._view(spec)

@@ -169,6 +169,22 @@ class MemoryBytes(BaseModel):
     held: int
 
 
+class CardScore(BaseModel):
+    """One measured score of a bundled model, on requests that were held out of its training."""
+
+    part: str
+    right: int
+    asked: int
+
+
+class ModelCard(BaseModel):
+    """What is known of a model that comes with Batuta."""
+
+    parameters: int
+    tokens: int = Field(description="of training text that it has seen")
+    scores: list[CardScore]
+
+
 class ModelView(BaseModel):
     """A model, what a person decided about it, and where it stands. Times are unix seconds."""
 
@@ -197,9 +213,14 @@ class ModelView(BaseModel):
     context_length: int
     capabilities: list[str]
     memory_bytes: MemoryBytes
-    fits: str | None = Field(description="now, `after evicting X`, `after others leave`, `after unpinning X` or never")
+    is_fixed: bool = Field(description="in memory for as long as its server runs: Batuta cannot unload it")
+    fits: str | None = Field(
+        description="now, `after evicting X`, `after others leave`, `after unpinning X`, `after stopping X` or never"
+    )
     evict: list[str]
     pinned_by: list[str] = Field(description="pinned models without which it would fit")
+    held_by: list[str] = Field(description="models that only a person can stop, and without which it would fit")
+    card: ModelCard | None = Field(description="of a model that comes with Batuta")
     last_used: float | None
     load_seconds: float | None = Field(description="median of the last loads")
     loads: int
@@ -242,9 +263,10 @@ class PlanView(BaseModel):
 
     model: str
     fits: str
-    verdict: str = Field(description="now, after_evicting, after_unpinning or never")
+    verdict: str = Field(description="now, after_evicting, after_unpinning, after_stopping or never")
     evict: list[str]
     pinned_by: list[str]
+    held_by: list[str]
     need: int
     free: int
     budget: int

@@ -19,7 +19,17 @@ from batuta.settings import config_path
 from batuta.web import i18n
 from batuta.web.assets import Assets
 from batuta.web.downloads import downloads_panel
-from batuta.web.fragments import Problem, Snapshot, View, Welcome, device_row, labels, panel
+from batuta.web.fragments import (
+    Problem,
+    Snapshot,
+    View,
+    Welcome,
+    device_row,
+    is_only_starter,
+    labels,
+    panel,
+    score_rows,
+)
 from batuta.web.i18n import Language
 from batuta.web.render import PAGE_HEADERS, Renderer, message
 from batuta.web.servers import server_rows, without_servers
@@ -132,6 +142,8 @@ class _Pages:
                 folders=tuple(str(folder) for folder in services.settings.model_roots),
                 settings_file=str(config_path(os.environ)),
                 problems=problems if rows.is_empty else (),
+                is_starter=is_only_starter(models),
+                scores=score_rows(models, words),
             ),
             servers=servers,
             downloads=downloads_panel(services.downloads.all(), services.downloads.known_catalogue, budgets, words),

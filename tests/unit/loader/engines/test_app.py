@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,13 +15,21 @@ import pytest
 from batuta.loader.engines.hf.app import Service, make_app
 from batuta.loader.engines.hf.errors import Failed, NoMemory
 from batuta.loader.engines.hf.request import Sampling
-from batuta.loader.engines.hf.toolcalls import FORMS, Form
+from batuta.loader.engines.hf.toolcalls import FORMS, UNTAUGHT, Form
 from batuta.loader.engines.hf.turns import End, Heard, Job
+from tests.support.openai_spec import check
 
 T = TypeVar("T")
 KEY = "sk-test-not-a-key"
 END = 0
 Message = dict[str, Any]
+ERRORS: dict[str, Exception] = {
+    "break": ValueError("roles must alternate"),
+    "divide": ZeroDivisionError("division by zero"),
+    "nest": RecursionError("too deep"),
+    "bug": OSError("nobody thought of this"),
+    "fill": MemoryError(),
+}
 
 
 class Letters:
@@ -36,8 +45,8 @@ class Letters:
         return "".join(map(chr, token_ids))
 
     def apply_chat_template(self, messages: list[Message], **options: Any) -> str:
-        if messages[0]["content"] == "break":
-            raise ValueError("roles must alternate")
+        if error := ERRORS.get(messages[0]["content"]):
+            raise error
         return f"{messages[-1]['content']}{'?' if options['tools'] else ''}:"
 
 
@@ -51,6 +60,7 @@ class Played:
     form: Form = FORMS[0]
     has_template: bool = True
     context: int = 100
+    vocabulary: int = 0x110000
     ends: frozenset[int] = frozenset({END})
     defaults: Sampling = Sampling()  # noqa: RUF009  # frozen
     device: str = "cpu"
@@ -118,7 +128,8 @@ class Caller:
             "headers": [(b"authorization", f"Bearer {key}".encode())],
         }
         app: Callable[..., Awaitable[None]] = make_app(service, KEY)
-        await app(scope, receive, send)
+        with suppress(OSError, MemoryError):  # for the server's log, once it has been answered
+            await app(scope, receive, send)
         status = sent[0]["status"] if sent else 0
         return status, b"".join(message.get("body", b"") for message in sent)
 
@@ -151,8 +162,8 @@ async def test_a_chat_is_answered_whole_and_as_a_stream() -> None:
     caller = Caller(Played(spoken("Olá")))
     status, whole = await caller.chat()
     assert status == 200
-    assert whole["choices"][0]["message"] == {"role": "assistant", "content": "Olá"}
-    assert whole["usage"] == {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6}
+    assert whole["choices"][0]["message"] == {"role": "assistant", "content": "Olá", "refusal": None}
+    assert whole["usage"] == {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}  # the end is a token too
     _, answer = await caller.chat(stream=True, stream_options={"include_usage": True})
     *chunks, usage, done = events(answer)
     assert "".join(each["choices"][0]["delta"].get("content", "") for each in chunks) == "Olá"
@@ -166,6 +177,7 @@ async def test_the_room_ends_an_answer() -> None:
     model = Played(spoken("x", End("length")), context=10)
     status, whole = await Caller(model).chat(max_tokens=50)
     assert (status, whole["choices"][0]["finish_reason"], model.jobs[0].most) == (200, "length", 7)
+    assert whole["usage"]["completion_tokens"] == 1
     status, error = await Caller(model).chat(messages=[{"role": "user", "content": "x" * 20}])
     assert (status, error["error"]["n_prompt_tokens"], error["error"]["n_ctx"]) == (400, 21, 10)
 
@@ -243,6 +255,74 @@ async def test_bodies_that_are_none_are_refused() -> None:
     status, error = await Caller(Played(), can_answer=False).chat()
     assert (status, "only embeds" in error["error"]["message"]) == (400, True)
     assert (await caller.ask("/v1/completions", {"prompt": [1, -1]}))[0] == 400
+
+
+async def test_what_a_template_does_wrong_is_told() -> None:
+    """A template is a stranger's program: whatever it raises costs one request, which gets an answer in JSON."""
+    caller = Caller(Played())
+    for content in ("divide", "nest"):
+        status, error = await caller.chat(messages=[{"role": "user", "content": content}])
+        assert (status, str(ERRORS[content]) in error["error"]["message"]) == (400, True)
+    for content, expected in (("bug", (500, "server_error")), ("fill", (503, "insufficient_memory_error"))):
+        status, error = await caller.chat(messages=[{"role": "user", "content": content}])
+        assert (status, error["error"]["type"]) == expected
+        assert "nobody thought" not in error["error"]["message"]
+
+
+async def test_only_tokens_that_the_model_has_are_computed() -> None:
+    """A tokenizer may know more tokens than its model: on a GPU one such token would end the program for all."""
+    for model in (Played(vocabulary=98), Played(context=2)):
+        for path, body in (
+            ("/v1/completions", {"prompt": "ab"}),
+            ("/v1/chat/completions", {"messages": [{"role": "user", "content": "ab"}]}),
+        ):
+            status, _ = await Caller(model).ask(path, body)
+            assert status == 400
+        assert model.jobs == []
+    assert (await Caller(Played(spoken("a"), vocabulary=98)).ask("/v1/completions", {"prompt": "a"}))[0] == 200
+
+
+async def test_a_completion_goes_on_where_the_prompt_ends() -> None:
+    """The space between the prompt's last word and the first one said is there, also where decoders drop it."""
+
+    class Words(Letters):
+        def decode(self, token_ids: Sequence[int], **_options: Any) -> str:
+            return " ".join(map(chr, token_ids))
+
+    caller = Caller(Played(spoken("cd"), tokenizer=Words()))
+    _, body = await caller.ask("/v1/completions", {"prompt": "ab"})
+    assert orjson.loads(body)["choices"][0]["text"] == " c d"
+    _, whole = await caller.chat()
+    assert whole["choices"][0]["message"]["content"] == "c d"
+
+
+async def test_answers_have_the_shape_of_openais_specification() -> None:
+    """Whole and in events, with text, with a call, with usage; vectors and models too."""
+    call = '<tool_call>{"name": "look", "arguments": {}}</tool_call>'
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    caller = Caller(Played(spoken(f"Yes. {call}")), embed=lambda _tokens: [1.0])
+    check((await caller.chat(tools=tools))[1], "CreateChatCompletionResponse")
+    check((await caller.chat())[1], "CreateChatCompletionResponse")
+    _, answer = await caller.chat(stream=True, tools=tools, stream_options={"include_usage": True})
+    for each in events(answer)[:-1]:
+        check(each, "CreateChatCompletionStreamResponse")
+    for path, body, schema in (
+        ("/v1/completions", {"prompt": "a"}, "CreateCompletionResponse"),
+        ("/v1/embeddings", {"input": "a"}, "CreateEmbeddingResponse"),
+        ("/v1/models", None, "ListModelsResponse"),
+    ):
+        check(orjson.loads((await caller.ask(path, body))[1]), schema)
+
+
+async def test_a_model_whose_template_knows_no_tools_is_told_in_words() -> None:
+    """What it can call and how stands in the prompt, and its calls are read back."""
+    model = Played(spoken('<tool_call>{"name": "look", "arguments": {"at": "sun"}}</tool_call>'), form=UNTAUGHT)
+    model.context = 4000
+    _, whole = await Caller(model).chat(tools=[{"type": "function", "function": {"name": "look", "parameters": {}}}])
+    prompt = Letters().decode(model.jobs[0].tokens)
+    assert '{"name": "look", "parameters": {}}' in prompt
+    assert prompt.endswith("hi:")
+    assert whole["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "look"
 
 
 async def test_vectors_are_counted_and_can_be_switched_off() -> None:

@@ -38,6 +38,14 @@ SEEN: list[tuple[BaseException, type[ModelError], Cause, str]] = [
     (RuntimeError("size mismatch for lm_head.weight"), BadModelFile, Cause.CORRUPT_FILE, "does not hold the model"),
     (SafetensorError("Error while deserializing header"), BadModelFile, Cause.CORRUPT_FILE, "corrupt"),
     (Refused("the device mps was asked for, and it is not there"), ModelFailed, Cause.NOT_INSTALLED, "mps"),
+    (
+        ValueError("Couldn't instantiate the backend tokenizer from one of"),
+        BadModelFile,
+        Cause.CORRUPT_FILE,
+        "tokenizer",
+    ),
+    (KeyError("added_tokens"), BadModelFile, Cause.CORRUPT_FILE, "tokenizer cannot be read"),
+    (ZeroDivisionError("modulo by zero"), BadModelFile, Cause.CORRUPT_FILE, "describes no model"),
     (KeyError("rope"), ModelFailed, Cause.CRASH, "process ended"),
 ]
 

@@ -74,6 +74,10 @@ def test_messages_become_what_templates_take() -> None:
     assert assistant["content"] == ""
     assert [call["function"]["arguments"] for call in assistant["tool_calls"]] == [{"a": 1}, "?"]
     assert tool["tool_call_id"] == "1"
+    assert [call["id"] for call in assistant["tool_calls"]] == ["1", "1"]
+    nameless = {"messages": [{"role": "assistant", "tool_calls": [{"id": None, "function": {"name": "go"}}]}]}
+    [call] = parse_chat(nameless, Sampling()).messages[0]["tool_calls"]
+    assert call == {"type": "function", "function": {"name": "go", "arguments": {}}}
 
 
 @pytest.mark.parametrize(
@@ -120,6 +124,7 @@ BAD: list[dict[str, Any]] = [
     {"stop": ["x"] * 17},
     {"stop": [3]},
     {"logit_bias": {"x": 1}},
+    {"logit_bias": {"1": "nan"}},
     {"logit_bias": [1]},
     {"stream_options": 3},
     {"chat_template_kwargs": 3},
@@ -138,6 +143,15 @@ def test_nonsense_is_refused_in_words(changes: dict[str, Any]) -> None:
         parse_chat({**HELLO, **changes}, Sampling())
     assert caught.value.to_json()["error"]["type"] == "invalid_request_error"
     assert isinstance(classified(caught.value), UpstreamRejected)
+
+
+def test_a_refusal_does_not_repeat_all_that_was_sent() -> None:
+    """What was wrong is shown, and no more of it than can be read."""
+    long = "x" * 10_000
+    for changes in ({"temperature": long}, {"tool_choice": long}, {"messages": [{"role": long, "content": "x"}]}):
+        with pytest.raises(Invalid) as caught:
+            parse_chat({**HELLO, **changes}, Sampling())
+        assert len(caught.value.message) < 300
 
 
 def test_what_asks_for_nothing_is_let_through() -> None:

@@ -14,15 +14,16 @@ from batuta.loader.engines.hf.text import Detokenizer, StopReader
 class Bytes:
     """A tokenizer with one token a byte; 256 is an end."""
 
-    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool) -> str:
+    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> str:
         assert not skip_special_tokens
+        assert not clean_up_tokenization_spaces
         return bytes(token_ids).decode("utf-8", "replace")
 
 
 class Words:
     """A tokenizer like SentencePiece: a word has a space before it unless it is the first."""
 
-    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool) -> str:
+    def decode(self, token_ids: Sequence[int], **_options: bool) -> str:
         return " ".join(f"w{token}" for token in token_ids)
 
 
@@ -35,6 +36,41 @@ def test_characters_come_whole(text: str) -> None:
     assert not [piece for piece in said if "\ufffd" in piece and "\ufffd" not in text]
 
 
+class Pieces:
+    """A tokenizer whose tokens are rows of bytes, cut anywhere; bytes that are not sound are marks, one each."""
+
+    def __init__(self, pieces: list[bytes], errors: str) -> None:
+        self._pieces = pieces
+        self._errors = errors
+
+    def decode(self, token_ids: Sequence[int], **_options: bool) -> str:
+        data = b"".join(self._pieces[token] for token in token_ids)
+        if self._errors == "replace":
+            return data.decode("utf-8", "replace")
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return "\ufffd" * len(data)  # as byte fallback does with a row of bytes
+
+
+@given(st.text("😀é漢a", max_size=12), st.data())
+def test_characters_come_whole_however_tokens_cut_them(text: str, data: st.DataObject) -> None:
+    """Tokens may begin and end within characters, many in a row: no half of one is ever given out."""
+    content = text.encode()
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(content)))))
+    pieces = [content[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(content)], strict=True)]
+    words = Detokenizer(Pieces(pieces, "replace"))
+    assert "".join([*map(words.add, range(len(pieces))), words.finish()]) == text
+
+
+@given(st.text("😀é漢", max_size=8))
+def test_characters_come_whole_where_bytes_are_tokens(text: str) -> None:
+    """A decoder that falls back to bytes marks the sound bytes before too: they are not given out again."""
+    pieces = [bytes([byte]) for byte in text.encode()]
+    words = Detokenizer(Pieces(pieces, "fallback"))
+    assert "".join([*map(words.add, range(len(pieces))), words.finish()]) == text
+
+
 def test_a_token_keeps_the_space_before_it() -> None:
     """What a token says depends on those before it."""
     words = Detokenizer(Words())
@@ -45,6 +81,12 @@ def test_ends_and_roles_are_no_text() -> None:
     """Silent tokens leave no trace, not even in their neighbours."""
     words = Detokenizer(Words(), silent={2})
     assert [words.add(1), words.add(2), words.add(3)] == ["w1", "", " w3"]
+
+
+def test_a_word_after_a_prompt_keeps_the_space_before_it() -> None:
+    """The last tokens of the prompt are decoded with the first one said, and are not said."""
+    words = Detokenizer(Words(), silent={2}, after=[9, 8, 7, 6, 5, 2])
+    assert [words.add(1), words.add(3), words.finish()] == [" w1", " w3", ""]
 
 
 def test_bytes_that_are_no_text_are_given_out_in_the_end() -> None:

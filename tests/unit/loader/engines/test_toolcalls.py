@@ -155,7 +155,8 @@ def test_without_a_form_bare_json_counts_only_where_a_call_is_due() -> None:
         ("[TOOL_CALLS][", "mistral"),
         ('{"name": .., "parameters": ..}', "llama"),
         ("<|python_tag|>", "llama"),
-        ("{{ messages }}", "json"),
+        ("{{ messages }}", "untaught"),
+        ("{{ tools }}", "json"),
         (None, "json"),
     ],
 )

@@ -49,6 +49,8 @@ class Fake:
         self.may_go = threading.Event()
         self.may_go.set()
         self.says = 9
+        self.broken = threading.Event()
+        self.cannot_clean = False
 
     def step(self, job: Job) -> int | None:
         self.may_go.wait(PATIENCE_S)
@@ -65,6 +67,8 @@ class Fake:
         self.forgotten.append(job)
 
     def clean(self) -> None:
+        if self.cannot_clean:
+            raise RuntimeError("CUDA error: unspecified launch failure")
         self.cleaned += 1
 
 
@@ -142,7 +146,7 @@ def fake() -> Fake:
 
 @pytest.fixture
 def taker(fake: Fake) -> Iterator[TurnTaker]:
-    taker = TurnTaker(fake, Rota(slots=4, room=1000))
+    taker = TurnTaker(fake, Rota(slots=4, room=1000), on_broken=fake.broken.set)
     yield taker
     fake.may_go.set()
     taker.close()
@@ -203,6 +207,16 @@ def test_memory_that_runs_out_costs_one_conversation(fake: Fake, taker: TurnTake
     assert fake.cleaned == 1
 
 
+@pytest.mark.parametrize("words", ["CUDA error: device-side assert triggered", "CUDA out of memory"])
+def test_a_device_that_is_broken_ends_the_process(fake: Fake, taker: TurnTaker, words: str) -> None:
+    """A fault of a GPU that stays, at once or while memory is given back: nobody is left waiting in a dead program."""
+    broken = job()
+    fake.fails[broken] = OutOfMemoryError(words)
+    fake.cannot_clean = True
+    taker.submit(broken)
+    assert fake.broken.wait(PATIENCE_S)
+
+
 def test_any_other_failure_is_told_without_its_details(fake: Fake, taker: TurnTaker) -> None:
     """A bug in a model's code ends that answer only; its text may hold the conversation, so only its kind is told."""
     heard = Told()
@@ -213,6 +227,7 @@ def test_any_other_failure_is_told_without_its_details(fake: Fake, taker: TurnTa
     [error] = heard.all
     assert isinstance(error, Failed)
     assert "IndexError" in error.message
+    assert not fake.broken.is_set()
     assert "secret" not in error.message
 
 

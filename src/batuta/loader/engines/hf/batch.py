@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -132,9 +133,11 @@ class Batcher:
 
         The same manager, with the pool it has: there may be no memory for a second one.
         """
-        if self._manager.is_running():
+        status = self._manager.background_thread_status
+        if self._manager.is_running() and status.can_accept_new_requests() is None:
             return
-        if is_device_broken(RuntimeError(str(self._manager.background_thread_status.fatal_error))):
+        self._manager.join(time.perf_counter(), STOP_S)  # who failed is told a moment before the thread is gone
+        if is_device_broken(RuntimeError(str(status.fatal_error))):
             self._on_broken()
         sys.stderr.write("the batch has ended and is begun anew\n")
         self._manager.start()

@@ -32,7 +32,7 @@ REASONS: Final[tuple[tuple[str, str], ...]] = (
     (r"no file named .*safetensors", "there are no safetensors weights in its folder"),
     (r"size mismatch|shape mismatch|ignore_mismatched_sizes", "the file does not hold the model it describes"),
     (r"backend tokenizer|added_tokens|^JSONDecodeError|data did not match any variant", "its tokenizer cannot be read"),
-    (r"Class ?Validation ?Error|^(KeyError|ZeroDivisionError|AttributeError): ", BAD_FACTS),
+    (r"^\w*ValidationError|^ZeroDivisionError", BAD_FACTS),
     (r"SafetensorError|HeaderTooLarge|InvalidHeader|incomplete metadata", "the safetensors file is corrupt"),
 )
 

@@ -7,8 +7,9 @@ from typing import Final, Protocol
 
 UNFINISHED: Final = "\ufffd"  # what decoders write for bytes that are no character, or not yet
 MOST_UNFINISHED: Final = 6
-"""Marks that may come of one character that is not whole. A character has at most four bytes; decoders that fall back to
-bytes write a mark for each byte of a row that is not sound, so the character before, which was whole, counts with it."""
+"""Marks that may come of one character that is not whole. It has at most four bytes; decoders that fall back to bytes
+write a mark for each byte of a row that is not sound, so the character before, which was whole, counts with it.
+"""
 
 
 NEIGHBOURS: Final = 4
@@ -18,9 +19,7 @@ NEIGHBOURS: Final = 4
 class Decoder(Protocol):
     """The part of a tokenizer that is needed here."""
 
-    def decode(
-        self, token_ids: Sequence[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool
-    ) -> str:
+    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> str:
         """Return the text of tokens."""
         ...
 

@@ -89,9 +89,8 @@ _BETWEEN: Final = " \t\r\n;,"  # what may stand between two calls
 
 def form_of(template: str | None) -> Form:
     """Return the form that a chat template teaches."""
-    if template and "tools" not in template:
-        return UNTAUGHT
-    return next(form for form in FORMS if form.taught_by in (template or ""))
+    form = next(form for form in FORMS if form.taught_by in (template or ""))
+    return UNTAUGHT if form is JSON and template and "tools" not in template else form
 
 
 class ToolReader:

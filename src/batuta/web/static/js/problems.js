@@ -28,10 +28,12 @@ export function describe(error) {
   if (code === "model_not_found" && document.getElementById("first")) return { text: say("error.nomodel"), small: "", details: "" };
   const isNamed = name === nameOf(model); // a model's own name keeps its first letter
   const pins = (error.details?.pinned_by ?? []).map(nameOf).join(", ");
-  const filled = pins ? say("error.pinned", { model: name, pins }) : capital(maybe(`failed.${code}`)).replace("{model}", name);
+  const held = (error.details?.held_by ?? []).map(nameOf).join(", ");
+  const kept = pins ? say("error.pinned", { model: name, pins }) : held && say("error.held", { model: name, held });
+  const filled = kept || capital(maybe(`failed.${code}`)).replace("{model}", name);
   const ours = isNamed ? filled : capital(filled);
-  const isTold = !pins && (!ours || (isEnglish() && !TECHNICAL.test(code)));
-  const small = pins || error.why === "unknown" ? "" : causeWords(error.why, model);
+  const isTold = !kept && (!ours || (isEnglish() && !TECHNICAL.test(code)));
+  const small = kept || error.why === "unknown" ? "" : causeWords(error.why, model);
   const details = [isTold ? "" : cleaned, model === name ? "" : model, code].filter(Boolean).join(" · ");
   return { text: isTold ? cleaned : ours, isForeign: isTold && !isEnglish(), small, details };
 }
