@@ -27,7 +27,7 @@ from tests.support.running import Batuta, Stream, installation, until
 
 T = TypeVar("T")
 
-LOAD_S = 0.8  # what a load takes at the fakes: long enough to be looked at
+LOAD_S = 1.0  # what a load takes at the fakes: long enough to be looked at
 SIZE = 2 * GIB
 EXTERNAL = "acme/fake-small"
 WITHIN_S = 1.0  # the promise to whoever looks

@@ -23,7 +23,7 @@ from batuta.engines.base import (
     Resident,
     SleepingEngine,
 )
-from batuta.errors import BatutaError, ModelError
+from batuta.errors import BatutaError, CannotUnload
 from tests.contract.subjects import Backend, Subject, subjects
 
 SOON_S = 2.0
@@ -266,6 +266,7 @@ async def test_what_is_loaded_is_resident(subject: Subject) -> None:
     assert held.memory_bytes > 0
     assert not held.is_loading
     assert not held.is_asleep
+    assert held.fixed == ""
     await engine.unload(subject.chat)
     left = await found(subject, engine)
     assert left is None or left.is_asleep
@@ -301,7 +302,10 @@ async def test_a_load_says_that_it_has_begun(subject: Subject) -> None:
 
 
 async def test_a_backend_of_one_model_says_so(subject: Subject) -> None:
-    """Its model is resident with its bytes, a load finds it there, and an unload is refused and changes nothing."""
+    """Its model is resident with its bytes and the reason why it stays, and a load finds it so.
+
+    An unload is refused for good and changes nothing.
+    """
     engine = subject.engine
     if subject.can_unload or not isinstance(engine, LoadableEngine):
         pytest.skip("unloads what it holds, or holds nothing")
@@ -310,7 +314,8 @@ async def test_a_backend_of_one_model_says_so(subject: Subject) -> None:
     assert held is not None
     assert report.was_resident
     assert report.memory_bytes == held.memory_bytes > 0
-    with pytest.raises(ModelError):
+    assert report.fixed == held.fixed != ""
+    with pytest.raises(CannotUnload):
         await engine.unload(subject.chat)
     assert await found(subject, engine) == held
     assert await said(subject, ask("hello"))

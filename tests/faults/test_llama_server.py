@@ -12,7 +12,16 @@ import pytest
 from batuta.engines.base import EngineHealth
 from batuta.engines.llama_server import LlamaServerEngine
 from batuta.engines.transport import Transport
-from batuta.errors import BadSettings, BatutaError, Cause, KeyInvalid, ModelFailed, StreamBroken, UpstreamUnreachable
+from batuta.errors import (
+    BadSettings,
+    BatutaError,
+    CannotUnload,
+    Cause,
+    KeyInvalid,
+    ModelFailed,
+    StreamBroken,
+    UpstreamUnreachable,
+)
 from batuta.testing.faulty_upstream import FaultyUpstream, Script, Wire
 from batuta.testing.llama_server import FakeLlamaServer
 from batuta.testing.lmstudio import FakeLMStudio
@@ -245,7 +254,7 @@ async def test_a_router_may_come_back_as_a_server_of_one_model() -> None:
         async with FakeLlamaServer([SMALL], port=play.server.port) as alone:
             await alone.ready()
             assert [held.address for held in await play.engine.resident()] == [SMALL.name]
-            with pytest.raises(ModelFailed, match="stop it where it was started"):
+            with pytest.raises(CannotUnload, match="stop it where it was started"):
                 await play.engine.unload(spec())
 
 

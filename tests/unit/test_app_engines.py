@@ -12,11 +12,14 @@ import pytest
 
 from batuta.app import App
 from batuta.engines import registry
+from batuta.errors import CannotUnload
 from batuta.lifecycle.states import ModelState
 from batuta.settings import ProviderSettings, Settings
+from batuta.testing.llama_server import FakeLlamaServer
 from batuta.testing.lmstudio import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, LocalServer, MemoryPool
 from batuta.testing.ollama import FakeOllama
+from batuta.testing.vllm import FakeVLLM
 
 S = ModelState
 MODELS = (FakeModel("qwen3:8b", size=GIB), FakeModel("org/my model", size=GIB))
@@ -107,3 +110,20 @@ async def test_a_program_that_ends_and_comes_back_is_followed(data_dir: Path) ->
             async with FakeOllama(MODELS, port=first.port, memory=MemoryPool(8 * GIB)):
                 await until(lambda: not app.catalog.is_offline("ollama"), within_s=3.0)
                 await app.runner.wait_ready(model, deadline=app.clock.monotonic() + 5)
+
+
+@pytest.mark.parametrize("kind", ["llama_server", "vllm"])
+async def test_a_server_that_holds_one_model_is_never_told_to_let_it_go(data_dir: Path, kind: str) -> None:
+    """It is ready with the context it was started with, answers an unload with how to stop it, and stays."""
+    model = FakeModel("m", size=GIB, context=32_768)
+    server: LocalServer = (
+        FakeLlamaServer([model]) if kind == "llama_server" else FakeVLLM([model], has_sleep_routes=False)
+    )
+    async with server:
+        async with gateway(data_dir, kind, server) as app:
+            await until(lambda: app.runner.view(f"{kind}/m").fixed != "")
+            assert app.catalog.specs()[f"{kind}/m"].context_length == 32_768
+            with pytest.raises(CannotUnload, match="stop it yourself"):
+                app.runner.unload(f"{kind}/m")
+            assert app.runner.view(f"{kind}/m").state is S.READY
+        assert not [path for method, path in server.seen if method == "POST"]

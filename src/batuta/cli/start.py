@@ -50,7 +50,10 @@ Executor = Annotated[
 ]
 NoStarter = Annotated[bool, typer.Option("--no-starter", metavar="", help="Leave the bundled starter model out.")]
 NoDiscover = Annotated[
-    bool, typer.Option("--no-discover", metavar="", help="Look for no other engines on this machine.")
+    bool,
+    typer.Option(
+        "--no-discover", metavar="", help="Look for no engines, files of other programs or keys on this machine."
+    ),
 ]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", metavar="", help="Open no browser.")]
 Ordered = Annotated[

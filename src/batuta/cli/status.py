@@ -100,6 +100,8 @@ def lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
 def server_text(server: Mapping[str, Any]) -> str:
     """Return how a server stands: `online, version 0.12.3, 4 models, holds qwen3:8b`."""
     is_online = server.get("is_online")
+    if server.get("enabled") is False:
+        return "switched off"
     if is_online is False:
         return ": ".join(str(part) for part in ("offline", server.get("message")) if part)
     version, holds, note = server.get("version"), server.get("holds") or (), server.get("note")

@@ -37,14 +37,14 @@ class NamedWire(OpenAIWire):
     async def forward(self, base_url: str, key: Secret | None, spec: ModelSpec, call: RawCall) -> RawReply:
         reply = await super().forward(base_url, key, spec, call)
         if not isinstance(reply, WholeReply):
-            return _NamedReply(reply, spec, self._names(spec), place_of(base_url))
+            return NamedReply(reply, spec, self._names(spec), place_of(base_url))
         said = answered_by(reply.body)
         if is_other(said, self._names(spec)):
             raise wrong(said or "", spec, place_of(base_url))
         return reply
 
 
-class _NamedReply:
+class NamedReply:
     """A stream whose first event is looked at before any of it is passed on. Satisfies RawReply."""
 
     def __init__(self, reply: RawReply, spec: ModelSpec, names: Collection[str], where: str) -> None:

@@ -13,6 +13,7 @@ import orjson
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec
 from batuta.engines.base import ReportedModel
+from batuta.errors import BadRequest
 
 UNEXPECTED: Final = "unexpected endpoint or method"  # its answer, with 200, to a route that the version lacks
 OVERHEAD: Final = 10  # a tenth of the file: see `need_of`
@@ -249,10 +250,16 @@ def is_other(said: str | None, names: Collection[str]) -> bool:
 
 
 def renamed(body: bytes, name: str) -> bytes:
-    """Return a request's body with the model's name in it, the very same bytes where it is there already."""
+    """Return a request's body with the model's name in it, the very same bytes where it is there already.
+
+    Raises BadRequest for a body that cannot be read, or written again.
+    """
     if b'"model":' + orjson.dumps(name) in body:
         return body
-    return orjson.dumps({**orjson.loads(body), "model": name})
+    try:
+        return orjson.dumps({**orjson.loads(body), "model": name})
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
+        raise BadRequest(f"the request body cannot be passed on: {error}") from None
 
 
 def is_unexpected(body: Any) -> bool:

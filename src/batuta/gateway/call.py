@@ -133,12 +133,18 @@ def fields_of(call: Call) -> dict[str, Any]:
 
 
 def body_for(call: Call, wire_name: str) -> bytes:
-    """Return the body with the model's name at its engine; the very bytes that came if the name is the same."""
+    """Return the body with the model's name at its engine; the very bytes that came if the name is the same.
+
+    Raises BadRequest for a body that cannot be written again.
+    """
     if wire_name == call.model:
         return call.body
     fields = fields_of(call)
     fields["model"] = wire_name
-    return orjson.dumps(fields)
+    try:
+        return orjson.dumps(fields)
+    except orjson.JSONEncodeError as error:  # nested too deep
+        raise BadRequest(f"the request body cannot be passed on: {error}", model=call.model) from None
 
 
 @dataclass(frozen=True, slots=True)

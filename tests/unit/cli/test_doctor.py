@@ -295,6 +295,8 @@ def test_a_running_gateway_is_asked_for_its_servers_and_problems(gateway: FakeGa
                     "note": "update it",
                 },
                 {"id": "down", "base_url": "http://b/v1", "is_online": False, "message": "refused"},
+                {"id": "gone", "base_url": "http://c", "is_online": False, "source": "found"},
+                {"id": "off", "base_url": "http://d", "is_online": None, "enabled": False, "source": "found"},
             ]
         },
         "GET /manage/catalog/problems": {
@@ -306,6 +308,8 @@ def test_a_running_gateway_is_asked_for_its_servers_and_problems(gateway: FakeGa
         ("up", Health.OK),
         ("old", Health.NOTE),
         ("down", Health.WARNING),
+        ("gone", Health.NOTE),
+        ("off", Health.NOTE),
     ]
     assert [item.name for item in checks_gateway.problems(asked)] == ["brain"]
 

@@ -21,6 +21,7 @@ from batuta.testing.llama_server import FakeLlamaServer
 from batuta.testing.lmstudio import FakeLMStudio
 from batuta.testing.local_server import Handler, LocalServer
 from batuta.testing.ollama import FakeOllama
+from batuta.testing.vllm import FakeVLLM
 
 
 def _importable(kind: str) -> bool:
@@ -54,10 +55,11 @@ async def doorman(*, describe_s: float = 2.0) -> AsyncIterator[Seen]:
         await transport.aclose()
 
 
-FAKES: dict[str, type[FakeOllama | FakeLMStudio | FakeLlamaServer]] = {
+FAKES: dict[str, type[FakeOllama | FakeLMStudio | FakeLlamaServer | FakeVLLM]] = {
     "ollama": FakeOllama,
     "lmstudio": FakeLMStudio,
     "llama_server": FakeLlamaServer,
+    "vllm": FakeVLLM,
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from batuta.catalog.entities import MemoryNeed, ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
 from batuta.engines.lmstudio import LMStudioEngine
+from batuta.engines.lmstudio_answers import NamedReply
 from batuta.engines.lmstudio_sight import Sight
 from batuta.engines.lmstudio_wire import Api, Look, Row, has_event
 from batuta.engines.local_loads import LocalLoads
@@ -171,14 +172,34 @@ def test_comments_are_no_event(start: bytes, is_whole: bool) -> None:
     assert has_event(start) is is_whole
 
 
+class Pieces:
+    """A stream that comes in these pieces. Satisfies RawReply."""
+
+    status, content_type = 200, "text/event-stream"
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+        self.is_open = True
+
+    async def read(self) -> bytes:
+        return b"".join(self.pieces)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+
+    async def aclose(self) -> None:
+        self.is_open = False
+
+
 async def test_a_comment_before_the_answer_hides_no_other_model() -> None:
-    """The first event is looked at, however many comments come before it."""
-    async with playing() as play:
-        await play.load()
-        body = ': waiting\n\ndata: {"model":"large","choices":[{"delta":{"content":"hi"}}]}\n\ndata: [DONE]\n\n'
-        play.server.faults.append(Fault(TALK, status=200, body=body, content_type="text/event-stream"))
-        with pytest.raises(UpstreamUnreachable, match="large instead of small"):
-            await play.said()
+    """The first event is looked at, however many comments come before it; another model's stream is cut."""
+    pieces = Pieces(b": waiting\n\n", b": waiting\n\n", b'data: {"model":"large"}\n\n')
+    with pytest.raises(UpstreamUnreachable, match="large instead of small"):
+        await NamedReply(pieces, OURS, {"small"}, "here").read()
+    assert not pieces.is_open
+    pieces = Pieces(b": waiting\n\n", b'data: {"model":"small"}\n\n', b"data: [DONE]\n\n")
+    assert await NamedReply(pieces, OURS, {"small"}, "here").read() == b"".join(pieces.pieces)
 
 
 @pytest.mark.parametrize(

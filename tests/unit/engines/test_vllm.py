@@ -75,6 +75,9 @@ class Scene:
 
         assert await poll_until(is_running, poll_s=0.001, within_s=2)
 
+    async def is_waking(self) -> bool:
+        return bool(self.server.core.wakes)
+
     async def abort(self) -> None:
         """Put it to sleep as another program would, as soon as it answers somebody."""
         await self.until_running()
@@ -262,11 +265,8 @@ async def test_nothing_is_asked_of_a_model_that_sleeps() -> None:
     async with facing(fresh_s=0.0) as scene:
         await scene.server.core.sleep(1, "abort")
         call = RawCall("chat/completions", b"{}", False, asyncio.get_running_loop().time() + 5)
-        for ask in (
-            scene.chat(),
-            scene.engine.embed(scene.spec(), ["a"]),
-            scene.engine.forward(scene.spec(), call),
-        ):
+        spec, engine = scene.spec(), scene.engine
+        for ask in (scene.chat(), engine.embed(spec, ["a"]), engine.forward(spec, call)):
             with pytest.raises(UpstreamUnreachable, match="is asleep"):
                 await ask
         assert not scene.server.bodies
@@ -280,17 +280,17 @@ async def test_other_programs_are_let_finish_before_a_sleep() -> None:
             answer = group.create_task(scene.said())
             await scene.until_running()
             await scene.engine.sleep(scene.spec())
-            assert answer.done()
         assert answer.result() == "three two one"
     async with facing(sleep_timeout_s=0.01) as scene:
-        scene.server.play.token_s = 0.02
+        scene.server.play.token_s = 0.2
         async with asyncio.TaskGroup() as group:
-            group.create_task(scene.said())
+            group.create_task(scene.said(text="one two"))
             await scene.until_running()
             with pytest.raises(ModelFailed, match="still answers other programs") as caught:
                 await scene.engine.sleep(scene.spec())
         assert caught.value.cause is Cause.TIMEOUT
         assert scene.server.core.sleeps == []
+        scene.server.play.token_s = 0.0
         assert await scene.said() == "three two one"
 
 
@@ -367,6 +367,7 @@ async def test_an_unload_waits_for_a_wake_up_under_way() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
                 await scene.load()
+        assert await poll_until(scene.is_waking, poll_s=0.001, within_s=2)
         assert scene.engine.origin in scene.engine._loads
         assert (await scene.engine.probe(scene.spec())).health is EngineHealth.LOADING
         assert [resident.is_loading for resident in await scene.engine.resident()] == [True, True]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from batuta.catalog.finding import FOUND
 from batuta.cli.checks.findings import Finding, Health
 from batuta.cli.client import GatewayClient, connect
 from batuta.cli.door import NoGateway
@@ -23,7 +24,7 @@ def client(settings: Settings) -> GatewayClient | None:
 
 
 def servers(asked: GatewayClient) -> Iterator[Finding]:
-    """Tell of every server of the gateway, from the settings or added by a person, whether it answers."""
+    """Tell of every server of the gateway, named or found, whether it answers. That one found has gone is no fault."""
     for each in _listed(asked, "/manage/providers", "providers"):
         if not each.get("base_url"):
             continue
@@ -35,8 +36,12 @@ def servers(asked: GatewayClient) -> Iterator[Finding]:
             text = f"{where} answers, {f'version {version}, ' if version else ''}{count} models"
             health = Health.NOTE if note else Health.OK
             yield Finding("servers", name, health, text, note, data | {"version": version or None})
+        elif each.get("enabled") is False:
+            yield Finding("servers", name, Health.NOTE, f"{where} is switched off and not asked", data=data)
         elif is_online is None:
             yield Finding("servers", name, Health.NOTE, f"{where} has not been asked yet", data=data)
+        elif each.get("source") == FOUND:
+            yield Finding("servers", name, Health.NOTE, f"{where} was there and is not now", data=data)
         else:
             why = one_line(each.get("message") or "it does not answer")
             advice = f"See that {where} runs and can be reached, or take {name} out."
