@@ -230,13 +230,14 @@ def main() -> None:
     parser.add_argument("--gguf", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=int, default=0, help="wrong answers to print, of each part")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--share", type=float, default=1.0, help="part of the questions, for a quick look")
     wanted = parser.parse_args()
     rng = Random(20_260_101)  # the same questions every time
     questions = list(brain_questions(rng) if wanted.model == "brain" else coder_questions(rng))
     if wanted.share < 1:
         questions = [question for question in questions if rng.random() < wanted.share]
-    scores, loops, speed = measure(Model(wanted.gguf), questions)
+    scores, loops, speed = measure(Model(wanted.gguf, threads=wanted.threads), questions)
     _print(scores, loops, speed, wanted.show)
     if wanted.out is not None:
         parts = {part: {"right": score.right, "asked": score.asked} for part, score in scores.items()}

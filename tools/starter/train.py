@@ -32,6 +32,8 @@ SPLIT = (
 ROWS = (256, 512)
 BATCH = 4096  # tokens a step
 CHECKPOINT_S = 240.0
+DECIDES, LONG = 8, 120  # tokens
+HEAVY, PLAIN, LIGHT = 6, 2, 1
 PEAK_MATRIX, PEAK_TABLE = 0.015, 2e-3  # learning rates of Muon and of AdamW
 WARM_UP = 100  # steps
 TAIL = 0.6  # the last part of the run, in which the rates fall to nothing
@@ -71,7 +73,7 @@ class Rows:
 
     Attributes:
         tokens: [rows, row + 1] uint16.
-        learned: [rows, row] bool, by the token predicted.
+        learned: [rows, row] uint8, by the token predicted: how much it counts.
     """
 
     tokens: np.ndarray
@@ -83,25 +85,23 @@ def pack(text: Path, tokenizer: Tokenizer, row: int, *, over: int = 0) -> Rows:
     rows: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     ids: list[int] = []
-    mask: list[bool] = []
+    mask: list[int] = []
 
     def close() -> None:
         missing = row + 1 - len(ids)
         rows.append(np.array(ids + [0] * missing, dtype=np.uint16))
-        masks.append(np.array((mask + [False] * missing)[1:], dtype=bool))
+        masks.append(np.array((mask + [0] * missing)[1:], dtype=np.uint8))
 
     for some in _chunks(text):
         encoded = tokenizer.encode_batch([_piece for turns in some for _piece in _pieces(turns)])
         at = 0
         for turns in some:
-            conversation, learned = [0], [False]
+            conversation, learned = [0], [0]
             for role, _ in turns:
                 head, body = encoded[at].ids, encoded[at + 1].ids
                 at += 2
                 conversation += head + body
-                is_answer = role == "assistant"
-                # The line break after the end of an answer is the template's, not the model's.
-                learned += [False] * len(head) + [is_answer] * (len(body) - 1) + [False]
+                learned += [0] * len(head) + (_counts(len(body)) if role == "assistant" else [0] * len(body))
             if not over < len(conversation) - 1 <= row:
                 continue
             if len(ids) + len(conversation) > row + 1:
@@ -112,6 +112,16 @@ def pack(text: Path, tokenizer: Tokenizer, row: int, *, over: int = 0) -> Rows:
     if ids:
         close()
     return Rows(np.stack(rows), np.stack(masks))
+
+
+def _counts(length: int) -> list[int]:
+    """Return how much each token of an answer counts.
+
+    Its beginning, where the model decides what it has been asked, counts most; the middle of a long plan, most of which
+    is copied, counts least, or plans would be all that is learned. The line break after the end is the template's.
+    """
+    rest = LIGHT if length > LONG else PLAIN
+    return [HEAVY if i < DECIDES else rest for i in range(length - 1)] + [0]
 
 
 def _pieces(turns: list[list[str]]) -> Iterator[str]:
@@ -291,7 +301,7 @@ def main() -> None:
         packs = tuple(Rows(kept[f"tokens{i}"], kept[f"learned{i}"]) for i in range(len(ROWS)))
     steps = wanted.steps or sum(p.learned.size for p in packs) // BATCH
     for row, rows in zip(ROWS, packs, strict=True):
-        print(f"{len(rows.tokens)} rows of {row} tokens, {rows.learned.mean():.0%} learned", flush=True)
+        print(f"{len(rows.tokens)} rows of {row} tokens, {(rows.learned > 0).mean():.0%} learned", flush=True)
     shape = Shape(vocabulary=tokenizer.get_vocab_size(), layers=wanted.layers)
     run = Run(work, packs, shape, steps=steps, seed=wanted.seed)
     run.resume()

@@ -230,8 +230,10 @@ class Answer:
     # Streams
 
     def feed(self, data: bytes) -> bytes:
-        """Return the events that these bytes of lines complete."""
+        """Return the events that these bytes of lines complete. Raises UpstreamFailed for a line without an end."""
         *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > sse.MAX_LINE:
+            raise fault(Seen.TOO_LARGE, where=self._where, said=f"a line above {sse.MAX_LINE >> 20} MiB")
         return b"".join(self._events(line) for line in lines if line.strip())
 
     def close(self) -> bytes:

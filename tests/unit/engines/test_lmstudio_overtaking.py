@@ -18,7 +18,7 @@ from batuta.engines.lmstudio_sight import Sight
 from batuta.engines.lmstudio_wire import Api, Look, Row, has_event
 from batuta.engines.local_loads import LocalLoads
 from batuta.engines.transport import Transport
-from batuta.errors import ContextFull, ModelFailed, UpstreamUnreachable
+from batuta.errors import BatutaError, ContextFull, KeyInvalid, ModelFailed, UpstreamUnreachable
 from batuta.testing.lmstudio import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, Fault
 
@@ -143,6 +143,43 @@ async def test_a_busy_engine_holds_up_nobody_for_longer_than_one_look() -> None:
         answers = await asyncio.gather(*(play.said(stream=False) for _ in range(12)))
         assert answers == ["two one"] * 12
         assert asyncio.get_running_loop().time() - started < 0.6
+
+
+async def test_a_model_that_went_unseen_is_not_lost_by_its_own_load() -> None:
+    """The load's look finds that it went: nobody is told, for it is on its way back."""
+    async with playing() as play:
+        await play.load()
+        play.server.crash("small")
+        await play.load()
+        assert play.gone == []
+
+
+async def test_a_model_that_could_not_be_sent_away_is_missed_when_it_goes() -> None:
+    """After an unload that failed it still counts as ours."""
+    async with playing(version="0.3.16") as play:
+        await play.load()
+        with pytest.raises(BatutaError, match="eject"):
+            await play.engine.unload(OURS)
+        play.server.crash("small")
+        await play.engine.resident()
+        assert play.gone == [OURS.id]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [('{"error":"An LM Studio API token is required."}', KeyInvalid), ("<html>", UpstreamUnreachable)],
+    ids=["no token", "somebody else"],
+)
+async def test_no_request_goes_to_who_is_not_looked_at(body: str, kind: type[BatutaError]) -> None:
+    """Where the look is refused, or answered by another server, nothing is sent; only the reason is told."""
+    async with playing(fresh_s=0.0) as play:
+        await play.load()
+        for path in (LIST, "/api/v0/models", "/lmstudio-greeting", "/v1/models"):
+            play.server.faults.append(Fault(path, status=200, body=body, times=-1))
+        sent = len(play.server.bodies)
+        with pytest.raises(kind):
+            await play.said()
+        assert len(play.server.bodies) == sent
 
 
 @pytest.mark.parametrize("version", ["0.3.5", "0.3.16", "0.4.2"])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from batuta.catalog.entities import Capability, ModelSpec
 from batuta.engines import lmstudio_wire as wire
 from batuta.engines.lmstudio_wire import Api, Look, Row
+from batuta.errors import BadRequest
 
 V1 = {
     "models": [
@@ -145,6 +146,13 @@ def test_a_request_gets_the_name_of_the_copy(before: str, after: str) -> None:
     body = orjson.dumps({"model": before, "messages": [{"content": '"model":"x"'}]})
     assert wire.renamed(body, before) is body
     assert orjson.loads(wire.renamed(body, after)) == {**orjson.loads(body), "model": after}
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"model":"a","tools":' + b"[" * 400 + b"]" * 400 + b"}"], ids=["cut", "deep"])
+def test_a_request_that_cannot_be_written_again_is_the_callers_to_mend(body: bytes) -> None:
+    """It is refused with the reason, rather than failing as a fault of ours."""
+    with pytest.raises(BadRequest, match="cannot be passed on"):
+        wire.renamed(body, "b")
 
 
 def test_a_missing_route_is_recognised() -> None:

@@ -95,6 +95,56 @@ async def test_a_fault_of_ours_leaves_nobody_waiting() -> None:
     assert [type(error) for error in seen] == [ZeroDivisionError]
 
 
+async def test_who_comes_late_hears_how_far_it_is_and_who_has_left_hears_no_more() -> None:
+    """Progress goes to those who wait, each from where the load stands."""
+    loads, tellers, end = LocalLoads("here"), list[ProgressListener](), asyncio.Event()
+
+    async def work(tell: ProgressListener) -> LoadReport:
+        tellers.append(tell)
+        tell(LoadProgress("starting", None))
+        await end.wait()
+        return REPORT
+
+    early, late = list[LoadProgress](), list[LoadProgress]()
+    loop = asyncio.get_running_loop()
+    leaving = loop.create_task(loads.join("m", work, early.append))
+    while not tellers:  # noqa: ASYNC110  # a step or two of the loop
+        await asyncio.sleep(0)
+    staying = loop.create_task(loads.join("m", work, late.append))
+    await asyncio.sleep(0)
+    assert late == [LoadProgress("starting", None)]
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    heard = len(early)
+    tellers[0](LoadProgress("reading", 0.5))
+    assert (len(early), late[-1]) == (heard, LoadProgress("reading", 0.5))
+    end.set()
+    assert await staying == REPORT
+    await loads.aclose()
+
+
+async def test_an_abort_is_over_when_the_load_is() -> None:
+    """Whoever looks after it finds the connection of the load closed, and no load."""
+    loads, has_begun, closed = LocalLoads("here"), asyncio.Event(), list[str]()
+
+    async def work(_: ProgressListener) -> LoadReport:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            closed.append("m")
+        return REPORT
+
+    waiting = asyncio.get_running_loop().create_task(loads.join("m", work, quiet))
+    await has_begun.wait()
+    assert await loads.abort("m")
+    assert (closed, "m" in loads) == (["m"], False)
+    with pytest.raises(ModelFailed, match="was stopped"):
+        await waiting
+    assert not await loads.abort("m")
+
+
 async def test_closing_stops_what_is_under_way() -> None:
     """Who closes leaves no task behind."""
     loads, door = LocalLoads("here"), Door()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from batuta.chat.sse import SSEParser
 from batuta.engines import ollama_dialect as dialect
 from batuta.engines.ollama_dialect import Answer, native_body
-from batuta.errors import BadRequest, UpstreamUnreachable
+from batuta.errors import BadRequest, UpstreamFailed, UpstreamUnreachable
 from tests.support.openai_spec import check
 
 FRAME = {"options": {"num_ctx": 512}, "keep_alive": -1}
@@ -210,6 +210,14 @@ def test_an_error_in_the_middle_is_an_event() -> None:
     """Ollama's last line becomes an error as OpenAI writes it."""
     (event,) = events(answer().feed(orjson.dumps({"error": "it died"}) + b"\n"))
     assert event["error"]["message"] == "it died"
+
+
+def test_a_line_without_an_end_is_not_held_for_ever() -> None:
+    """Memory is not filled, nor time spent, on what nobody could use."""
+    decoder, half = answer(), b"x" * (512 * 1024)
+    assert decoder.feed(half) == decoder.feed(half) == b""
+    with pytest.raises(UpstreamFailed, match="more than Batuta takes"):
+        decoder.feed(b"x")
 
 
 def test_whole_answers_have_the_official_shape() -> None:

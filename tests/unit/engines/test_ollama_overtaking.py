@@ -17,7 +17,7 @@ from batuta.engines.ollama import OllamaEngine
 from batuta.engines.ollama_shelf import Shelf
 from batuta.engines.ollama_wire import Details, Held, Row, read_details
 from batuta.engines.transport import Transport
-from batuta.errors import BadRequest, ContextFull
+from batuta.errors import BadRequest, ContextFull, UpstreamFailed, UpstreamTimeout
 from batuta.testing.local_server import FakeModel, Fault, MemoryPool
 from batuta.testing.ollama import FakeOllama
 
@@ -88,6 +88,34 @@ async def test_a_look_that_was_overtaken_does_not_change_the_context() -> None:
         await play.ask()
         assert play.server.scheduler.loads == ["first:latest"]
         assert play.server.bodies[-1][1]["options"]["num_ctx"] == 777
+
+
+async def test_an_answer_that_was_not_finished_is_none() -> None:
+    """Half of an answer, in one piece, is not passed on as a whole one."""
+    async with playing() as play:
+        body = '{"model":"first","message":{"role":"assistant","content":"one"}}'
+        play.server.faults.append(Fault("/api/chat", status=200, body=body))
+        with pytest.raises(UpstreamFailed, match="is no answer"):
+            await play.ask()
+
+
+async def test_the_callers_patience_counts_between_two_words() -> None:
+    """A stream that stands still for longer than the caller waits is dead."""
+    async with playing() as play:
+        await play.load("first")
+        play.server.play.token_s = 5.0
+        body = orjson.dumps({"model": "first", "messages": [{"role": "user", "content": "one two"}], "stream": True})
+        call = RawCall("chat/completions", body, True, asyncio.get_running_loop().time() + 9, idle_s=0.02)
+        with pytest.raises(UpstreamTimeout, match="stopped in the middle"):
+            await (await play.engine.forward(spec("first"), call)).read()
+
+
+async def test_an_ollama_that_does_not_run_holds_nothing() -> None:
+    """An unload at one that was ended is done: no model outlives its program."""
+    async with playing() as play:
+        await play.load("first")
+        await play.server.stop()
+        await play.engine.unload(spec("first"))
 
 
 @pytest.mark.parametrize(

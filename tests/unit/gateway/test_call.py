@@ -71,6 +71,14 @@ def test_only_the_name_changes_when_the_engine_calls_it_otherwise() -> None:
     assert orjson.loads(body_for(call, "m")) == {"model": "m", "messages": WORDS, "unknown": {"kept": [1, 2.5, None]}}
 
 
+def test_a_body_that_cannot_be_written_again_is_refused() -> None:
+    """One that is nested too deep is the caller's to mend."""
+    body = b'{"model":"a/m","messages":[{}],"tools":' + b"[" * 400 + b"]" * 400 + b"}"
+    call = read_call(body, CHAT, request_id="r", deadline=1.0)
+    with pytest.raises(BadRequest, match="cannot be passed on"):
+        body_for(call, "m")
+
+
 def test_embeddings_cannot_stream() -> None:
     """Said plainly rather than ignored."""
     with pytest.raises(BadRequest, match="stream"):

@@ -62,6 +62,22 @@ def test_who_cannot_fit_beside_it_is_refused_at_once() -> None:
     assert could_fit(play.lifecycle) == {"statue": True, "coder": False}
 
 
+def test_another_leaves_in_its_place() -> None:
+    """However long ago it was used, and also when the whole device is to be emptied."""
+    play = with_statue({"statue": 5 * GB, "small": 5 * GB, "coder": 2 * GB})
+    play.lifecycle.ledgers["host"].budget = 24 * GB
+    play.after(60.0)
+    play.when(play.wanted("warm", "small"))
+    play.when(ev.Loaded("small", 0, 1.0))
+    play.when(ev.Released("warm", ok=True))
+    play.lifecycle.residencies["coder"].spec = spec("coder", 9 * GB)
+    assert play.when(play.wanted("a", "coder")) == [StartUnload("small")]
+    play.when(ev.Unloaded("small"))
+    play.when(play.wanted("warm", "small"))
+    play.when(ev.LoadFailed("coder", Cause.OUT_OF_MEMORY, "cudaMalloc"))
+    assert play.state("statue") is S.READY
+
+
 def test_one_whose_unload_is_refused_for_good_is_not_told_again() -> None:
     """It goes back to READY, who waited for its room hears NoFit in the same step, and no later alarm tries again."""
     play = Play(16 * GB, PAIR)
@@ -137,6 +153,18 @@ def test_one_that_drains_when_this_becomes_known_is_kept() -> None:
     play.after(60.0)
     assert play.state("statue") is S.DRAINING
     assert refused(seen(play, "statue")) == {"a": "no_fit"}
+    assert play.state("statue") is S.READY
+    assert play.when(ev.Released("stream", ok=True)) == []
+
+
+def test_one_that_a_person_sent_away_is_kept_when_this_becomes_known() -> None:
+    """Nothing is tried that is known to be in vain."""
+    play = Play(16 * GB, PAIR)
+    seen(play, "statue", fixed=False)
+    play.when(play.wanted("stream", "statue"))
+    play.when(ev.UnloadAsked("statue"))
+    assert play.state("statue") is S.DRAINING
+    seen(play, "statue")
     assert play.state("statue") is S.READY
     assert play.when(ev.Released("stream", ok=True)) == []
 

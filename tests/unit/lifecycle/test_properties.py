@@ -42,7 +42,7 @@ class World(RuleBasedStateMachine):
         self.resident: set[str] = set()  # what engines really hold
         self.stubborn: set[str] = set()  # models whose engines never unload them
         self.tells = False  # those engines say so before they are asked
-        self.refused: set[str] = set()  # unloads that were refused for good
+        self.refused: set[tuple[str, int]] = set()  # unloads that were refused for good, each in one stay in memory
 
     @initialize(
         ttl=st.one_of(st.none(), st.floats(1, 30)),
@@ -100,10 +100,13 @@ class World(RuleBasedStateMachine):
                 assert not leased, f"{model} evicted while leased by {leased}"
                 assert model not in self.unloading
                 assert not (self.tells and model in self.stubborn), f"{model} told to go though it cannot"
-                assert model not in self.refused, f"{model} told to go again though it cannot"
+                assert (model, self.stay_of(model)) not in self.refused, f"{model} told to go again though it cannot"
                 self.unloading[model] = type(command)
             case _:
                 pass
+
+    def stay_of(self, model: str) -> int:
+        return self.lifecycle.residencies[model].epoch
 
     def lease_is_live(self, request: str, model: str) -> bool:
         residency = self.lifecycle.residencies.get(model)
@@ -170,17 +173,12 @@ class World(RuleBasedStateMachine):
         kind = self.unloading.pop(model)
         if fails or model in self.stubborn:
             is_final = model in self.stubborn and model in self.lifecycle.residencies
-            self.refused |= {model} if is_final else set()
+            if is_final:
+                self.refused.add((model, self.stay_of(model)))
             self.send(ev.UnloadFailed(model, "scripted", is_final=is_final))
         else:
             self.resident.discard(model)
             self.send(ev.Slept(model) if kind is Sleep else ev.Unloaded(model, 0.1))
-        self.forget_refusals()
-
-    def forget_refusals(self) -> None:
-        """A model that has left memory, or the catalog, may be told to go once more in its next stay."""
-        known = self.lifecycle.residencies
-        self.refused -= {model for model in self.refused if model not in known or not known[model].is_fixed}
 
     @precondition(lambda self: self.stubborn - self.resident - self.loading)
     @rule(data=st.data())
@@ -195,7 +193,6 @@ class World(RuleBasedStateMachine):
         self.resident.remove(model)
         self.unloading.pop(model, None)
         self.send(ev.Lost(model, "scripted") if loader_died else ev.Crashed(model, "scripted"))
-        self.forget_refusals()
 
     @rule()
     def observe(self) -> None:
@@ -203,7 +200,6 @@ class World(RuleBasedStateMachine):
         held = {model: 1 for model in self.resident if model in steady}
         fixed = {model: why for model in held if (why := self.why(model))}
         self.send(ev.Observed(held, steady, fixed=fixed))
-        self.forget_refusals()
 
     # People -------------------------------------------------------------------------------------------------
 
@@ -214,7 +210,6 @@ class World(RuleBasedStateMachine):
     @rule(model=models)
     def forget(self, model: str) -> None:
         self.send(ev.Forgotten(model))
-        self.forget_refusals()
 
     @rule(model=models, need=st.integers(1, 15), enabled=st.booleans())
     def discover(self, model: str, need: int, *, enabled: bool) -> None:

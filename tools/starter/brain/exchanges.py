@@ -25,7 +25,7 @@ SYSTEM = (
     "Be concise.",
 )
 # How often. Topics of help are many, so they take half; what is unknown has to be seen in many shapes.
-MIX = ((0.50, "help"), (0.08, "identity"), (0.12, "small_talk"), (0.22, "unknown"), (0.08, "plan"))
+MIX = ((0.49, "help"), (0.10, "identity"), (0.16, "small_talk"), (0.20, "unknown"), (0.05, "plan"))
 
 
 def exchange(rng: Random, language: str) -> Exchange:

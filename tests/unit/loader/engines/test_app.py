@@ -22,6 +22,7 @@ from tests.support.openai_spec import check
 T = TypeVar("T")
 KEY = "sk-test-not-a-key"
 END = 0
+PATIENCE_S = 5.0
 Message = dict[str, Any]
 ERRORS: dict[str, Exception] = {
     "break": ValueError("roles must alternate"),
@@ -128,8 +129,10 @@ class Caller:
             "headers": [(b"authorization", f"Bearer {key}".encode())],
         }
         app: Callable[..., Awaitable[None]] = make_app(service, KEY)
-        with suppress(OSError, MemoryError):  # for the server's log, once it has been answered
-            await app(scope, receive, send)
+        # What nobody thought of is raised for the server's log, once it has been answered.
+        with suppress(OSError, MemoryError):
+            async with asyncio.timeout(PATIENCE_S):
+                await app(scope, receive, send)
         status = sent[0]["status"] if sent else 0
         return status, b"".join(message.get("body", b"") for message in sent)
 
@@ -148,7 +151,7 @@ async def test_only_who_has_the_key_is_answered() -> None:
     """Health is open; everything else wants the key, also what does not exist."""
     caller = Caller(Played())
     assert (await caller.ask("/health", key=""))[0] == 200
-    for path in ("/v1/models", "/nothing"):
+    for path in ("/v1/models", "/nothing", "/healthy", "/health/more"):
         status, body = await caller.ask(path, key="wrong")
         assert (status, orjson.loads(body)["error"]["type"]) == (401, "authentication_error")
     assert (await caller.ask("/nothing"))[0] == 404
@@ -199,6 +202,8 @@ async def test_calls_are_streamed_without_half_a_mark() -> None:
     [[told]] = [each["delta"]["tool_calls"] for each in chunks if "tool_calls" in each["delta"]]
     assert (told["index"], told["function"]) == (0, {"name": "look", "arguments": '{"at": "sun"}'})
     assert chunks[-1]["finish_reason"] == "tool_calls"
+    _, whole = await Caller(Played(spoken(call, End("length")))).chat(tools=tools)
+    assert whole["choices"][0]["finish_reason"] == "length"
     model = Played(spoken(f"{call}{call}"))
     _, whole = await Caller(model).chat(tools=tools, parallel_tool_calls=False)
     assert len(whole["choices"][0]["message"]["tool_calls"]) == 1
@@ -333,6 +338,17 @@ async def test_vectors_are_counted_and_can_be_switched_off() -> None:
     assert (status, [row["embedding"] for row in answer["data"]]) == (200, [[1.0], [3.0]])
     assert answer["usage"] == {"prompt_tokens": 4, "total_tokens": 4}
     assert (await Caller(Played()).ask("/v1/embeddings", {"input": "a"}))[0] == 400
+
+    counted: list[int] = []
+
+    def count(tokens: list[int]) -> list[float]:
+        counted.append(len(tokens))
+        return [1.0]
+
+    leaving = Caller(Played(), embed=count)
+    leaving.hangs_up.set()
+    await leaving.ask("/v1/embeddings", {"input": ["a", "b", "c"]})
+    assert counted == [1], "it computes for somebody who has left"
 
     def fail(_tokens: list[int]) -> list[float]:
         raise Failed("the model's computation failed")

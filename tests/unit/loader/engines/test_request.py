@@ -35,7 +35,15 @@ def test_what_is_not_said_is_the_makers() -> None:
     assert (wanted.answering.most, wanted.answering.stops, wanted.answering.stream) == (None, (), False)
     said = parse_chat({**HELLO, "temperature": 0, "top_k": -1, "max_tokens": 5, "max_completion_tokens": 6}, MAKERS)
     assert (said.answering.sampling.temperature, said.answering.sampling.top_k, said.answering.most) == (0, 0, 6)
+    assert parse_chat({**HELLO, "top_p": 0}, MAKERS).answering.sampling.top_p > 0, "the likeliest token is always left"
     assert parse_chat({**HELLO, "max_tokens": -1}, MAKERS).answering.most is None
+    assert [parse_chat({**HELLO, "parallel_tool_calls": may}, MAKERS).one_call for may in (None, True, False)] == [
+        False,
+        False,
+        True,
+    ]
+    values = {"enable_thinking": False, "messages": [], "tokenize": True}
+    assert parse_chat({**HELLO, "chat_template_kwargs": values}, MAKERS).template_values == {"enable_thinking": False}
 
 
 def test_sampling_is_read_as_every_client_writes_it() -> None:

@@ -63,6 +63,14 @@ def test_characters_come_whole_however_tokens_cut_them(text: str, data: st.DataO
     assert "".join([*map(words.add, range(len(pieces))), words.finish()]) == text
 
 
+def test_many_tokens_in_a_row_may_end_within_a_character() -> None:
+    """Tokens of whole size that are one byte off: nothing is broken however long it goes on."""
+    content = ("漢" * 9).encode()
+    pieces = [content[:1], *(content[at : at + 3] for at in range(1, len(content), 3))]
+    words = Detokenizer(Pieces(pieces, "replace"))
+    assert "".join(map(words.add, range(len(pieces)))) == "漢" * 9
+
+
 @given(st.text("😀é漢", max_size=8))
 def test_characters_come_whole_where_bytes_are_tokens(text: str) -> None:
     """A decoder that falls back to bytes marks the sound bytes before too: they are not given out again."""
