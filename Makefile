@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
-.PHONY: run test check bench torch lock format clean
+.PHONY: run test tiny check bench torch lock format clean
 
 run: $(VENV)/.run
 	@$(BIN)/batuta up $(ARGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# A model of random weights, put where Batuta looks for models: enough to see everything work.
+tiny: $(VENV)/.dev
+	@$(BIN)/python -m batuta.testing.gguf "$$($(BIN)/python tools/tutorial.py --model-file)"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

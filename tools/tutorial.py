@@ -6,8 +6,8 @@ Marks in docs/tutorial/first-answer.md:
     ```python run         a script; what it prints is in the ```text block that follows
     ```console            not run: it needs a person, or would take the reader's machine for its own
 
-`python tools/tutorial.py --write` starts Batuta with the pair that comes with it, runs every step and writes the real
-answers into the page. The test runs the same steps and compares shapes: times and numbers differ from run to run.
+`python tools/tutorial.py --write` starts Batuta with a tiny model, runs every step and writes the real answers into
+the page. The test runs the same steps and compares shapes, because the words of a random model mean nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/tutorial/first-answer.md"
-MODEL = "starter-brain"
+MODEL = "tiny"
 SHOWN_URL = "http://127.0.0.1:22888"
 LISTENING = re.compile(r"Batuta is listening on (http://\S+)")
 START_LIMIT_S = 90.0
@@ -119,9 +119,13 @@ def shorten(answer: str) -> str:
 
 @contextmanager
 def batuta() -> Iterator[Running]:
-    """Start `batuta up` with nothing but the starter pair in a folder of its own; stop it and remove the folder."""
+    """Start `batuta up` with a tiny model in a folder of its own; stop it and remove the folder afterwards."""
+    from batuta.testing.gguf import tiny_gguf
+
     folder = Path(tempfile.mkdtemp(prefix="batuta-tutorial-"))
-    options = ["--port", "0", "--no-browser", "--no-discover"]
+    (folder / "models").mkdir()
+    tiny_gguf(folder / "models" / f"{MODEL}.gguf")
+    options = ["--port", "0", "--no-browser", "--no-discover", "--no-starter"]
     log = folder / "up.log"
     try:
         with log.open("w") as output:
@@ -270,11 +274,24 @@ def _fits(shown: Any, got: Any) -> bool:
     return isinstance(got, str)
 
 
+def model_file() -> Path:
+    """Return the path of the tiny model in the models folder of the reader's own Batuta; makes the folder."""
+    from batuta.settings import load_settings
+
+    folder = load_settings()[0].model_roots[0]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"{MODEL}.gguf"
+
+
 def main() -> int:
     """Run every step; with --write put the answers into the page, otherwise say where shapes differ."""
     parser = argparse.ArgumentParser(description="Run the tutorial.")
     parser.add_argument("--write", action="store_true", help="write the real answers into the page")
+    parser.add_argument("--model-file", action="store_true", help="only print where `make tiny` puts its model")
     asked = parser.parse_args()
+    if asked.model_file:
+        sys.stdout.write(f"{model_file()}\n")
+        return 0
     write = asked.write
     page = PAGE.read_text(encoding="utf-8")
     steps = steps_of(page)

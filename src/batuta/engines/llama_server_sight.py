@@ -29,6 +29,7 @@ from batuta.engines.llama_server_wire import (
 )
 from batuta.engines.local_loads import LocalLoads
 from batuta.engines.openai_compat import PROBE_S
+from batuta.engines.sight import NEVER, Looks
 from batuta.errors import BatutaError, UpstreamTimeout, UpstreamUnreachable
 
 NOTHING: Final = Look(Props(Mode.SINGLE))
@@ -63,16 +64,15 @@ class Sight:
         self._provider_id = provider_id
         self._where = where
         self._ask_s = ask_s
-        self._fresh_s = fresh_s
         self._has_files = has_files
         self._file_sizes: dict[str, int] = {}
-        self._looked_at = float("-inf")
-        self._turn = asyncio.Lock()
+        self._looks = Looks(
+            self._ask, nothing=NOTHING, fresh_s=fresh_s, on_change=self._changed, on_failure=self._failed
+        )
         self._mine: dict[
             str, ModelSpec
         ] = {}  # address -> what we loaded or asked, and did not unload; oldest use first
         self._on_gone: list[GoneListener] = []
-        self.last = NOTHING
 
     def __repr__(self) -> str:
         held = ", ".join(row.id for row in self.last.rows.values() if row.is_ready)
@@ -81,30 +81,29 @@ class Sight:
     # --- looking -------------------------------------------------------------------------------------------------
 
     async def look(self, *, is_brief: bool = False) -> Look:
-        """Ask what there is and what is in memory, and tell of models of ours that went. Raises ProviderError.
+        """Ask what there is and what is in memory, and tell of models of ours that went. Raises ProviderError."""
+        return await self._looks.look(self._brief_s if is_brief else self._ask_s)
 
-        A server that is only just loading may not list its model: what it listed before is on its way in, then.
-        """
-        try:
-            look = await self._api.look(within_s=min(PROBE_S, self._ask_s) if is_brief else self._ask_s)
-        except UpstreamUnreachable as error:
-            self._looked_at = float("-inf")
-            self._lose(list(self._mine), f"{LOST}{error.message}")
-            raise
+    async def _ask(self, *, within_s: float) -> Look:
+        """Ask. One that is only just loading may not list its model: what it listed before is on its way in, then."""
+        look = await self._api.look(within_s=within_s)
         if not look.rows and not look.is_router and not self.last.is_router:
             look = replace(look, rows={row.id: replace(row, state=State.LOADING) for row in self.last.rows.values()})
-        before, self.last, self._looked_at = self.last, look, asyncio.get_running_loop().time()
+        return look
+
+    def _changed(self, before: Look, _now: Look) -> None:
         for address in list(self._mine):
             was, row = before.find(address), self.find(address)
             if row is None or row.state not in RUNNING or _is_anew(was, row):
                 self._lose([address], self._why_gone(row.exit_code if row else 0))
-        return look
+
+    def _failed(self, error: BatutaError) -> None:
+        if isinstance(error, UpstreamUnreachable):
+            self._lose(list(self._mine), f"{LOST}{error.message}")
 
     async def look_again(self) -> None:
         """After a bad answer: whoever asks next, and whoever watches, is to know how things are now."""
-        self._looked_at = float("-inf")
-        with suppress(BatutaError):
-            await self.look(is_brief=True)
+        await self._looks.look_again(self._brief_s)
 
     async def make_sure(self, spec: ModelSpec) -> None:
         """See that the server has this model and no other, where a request alone could not tell.
@@ -115,14 +114,12 @@ class Sight:
             ProviderError: it cannot be asked.
             ModelError: it does not have the model, or is still loading it.
         """
-        if self._looked_at == float("-inf") or (not self.last.is_router and self._is_stale()):
-            async with self._turn:  # one look for all who wait for it
-                try:
-                    if self._is_stale():
-                        await self.look(is_brief=True)
-                except UpstreamTimeout:  # it is busy: the answer's name will tell
-                    if self.last is NOTHING:
-                        raise
+        if self._looks.looked_at == NEVER or not self.last.is_router:
+            try:
+                await self._looks.refresh(self._brief_s)
+            except UpstreamTimeout:  # it is busy: the answer's name will tell
+                if self.last is NOTHING:
+                    raise
         if not self.last.is_router:
             row = self.find(spec.address)
             if row is None:
@@ -131,8 +128,9 @@ class Sight:
                 raise fault(Seen.LOADING, where=self._where, model=spec.id)
         self.keep(spec)
 
-    def _is_stale(self) -> bool:
-        return asyncio.get_running_loop().time() - self._looked_at > self._fresh_s
+    @property
+    def _brief_s(self) -> float:
+        return min(PROBE_S, self._ask_s)
 
     async def measure(self) -> None:
         """Find out how large the files of models that are not loaded are, where they are on this machine."""
@@ -140,6 +138,11 @@ class Sight:
         self._file_sizes = await asyncio.to_thread(_sizes, paths) if paths else {}
 
     # --- knowing -------------------------------------------------------------------------------------------------
+
+    @property
+    def last(self) -> Look:
+        """What the newest look saw."""
+        return self._looks.last
 
     def find(self, address: str) -> Row | None:
         """Return the model of that name as the last look saw it."""

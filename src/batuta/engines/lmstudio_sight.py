@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -13,6 +12,7 @@ from batuta.engines.lmstudio_api import LMStudioApi
 from batuta.engines.lmstudio_wire import Api, Look, Row, nearest, stays
 from batuta.engines.local_loads import LocalLoads
 from batuta.engines.openai_compat import PROBE_S
+from batuta.engines.sight import NEVER, Looks
 from batuta.errors import BatutaError, UpstreamTimeout, UpstreamUnreachable
 
 
@@ -34,49 +34,36 @@ class Sight:
     def __init__(
         self, api: LMStudioApi, loads: LocalLoads, *, provider_id: str, where: str, fresh_s: float, look_s: float
     ) -> None:
-        self._api = api
+        self._looks = Looks(
+            api.look, nothing=Look(Api.V1, {}), fresh_s=fresh_s, on_change=self._changed, on_failure=self._failed
+        )
         self._loads = loads
         self._provider_id = provider_id
         self._where = where
-        self._fresh_s = fresh_s
         self._look_s = look_s
-        self._last = Look(Api.V1, {})
-        self._looked_at = self._tried_at = self.shrunk_at = float("-inf")
-        self._begun = self._newest = 0  # numbers of looks: the last begun, the newest answered
-        self._turn = asyncio.Lock()
+        self.shrunk_at = NEVER
         self._mine: dict[str, ModelSpec] = {}  # address -> what we loaded or asked, and did not unload
         self._on_gone: list[GoneListener] = []
 
     # --- looking -------------------------------------------------------------------------------------------------
 
     async def look(self, within_s: float | None = None) -> Look:
-        """Ask what there is and what is in memory, and tell of models of ours that went. Raises ProviderError.
+        """Ask what there is and what is in memory, and tell of models of ours that went. Raises ProviderError."""
+        return await self._looks.look(min(within_s or self._look_s, self._look_s))
 
-        Looks may overtake each other. One that was begun before the newest that was answered says nothing any more:
-        a model that came in between would seem to be lost.
-        """
-        number = self._begun = self._begun + 1
-        try:
-            look = await self._api.look(within_s=min(within_s or self._look_s, self._look_s))
-        except UpstreamUnreachable as error:
-            if number > self._newest:
-                self._lose(list(self._mine), error.message)
-            raise
-        if number < self._newest:
-            return self._last
-        before, self._last, self._newest = self._last.held, look, number
-        self._looked_at = asyncio.get_running_loop().time()
-        if before - look.held:
-            self.shrunk_at = self._looked_at
+    def _changed(self, before: Look, now: Look) -> None:
+        if before.held - now.held:
+            self.shrunk_at = self._looks.looked_at
         gone = [address for address in self._mine if not ((row := self.find(address)) and row.instances)]
         self._lose(gone, f"{self._where} does not hold it any more")
-        return self._last
+
+    def _failed(self, error: BatutaError) -> None:
+        if isinstance(error, UpstreamUnreachable):
+            self._lose(list(self._mine), error.message)
 
     async def look_again(self) -> None:
         """After a bad answer: whoever asks next, and whoever watches, is to know how things are now."""
-        self._looked_at = float("-inf")
-        with suppress(BatutaError):
-            await self.look(PROBE_S)
+        await self._looks.look_again(self._brief_s)
 
     async def make_sure(self, spec: ModelSpec) -> None:
         """See that a model is in memory, so that no request makes LM Studio load it.
@@ -87,13 +74,8 @@ class Sight:
             ProviderError: it cannot be asked, or does not hold the model.
             ModelFailed: it does not even have it.
         """
-        asked_at = asyncio.get_running_loop().time()
-        if asked_at - self._looked_at > self._fresh_s:
-            async with self._turn:
-                if self._tried_at < asked_at:  # one look speaks for all who waited for it, answered or not
-                    with suppress(UpstreamTimeout):  # it is busy: the answer's name will tell
-                        await self.look(PROBE_S)
-                    self._tried_at = asyncio.get_running_loop().time()
+        with suppress(UpstreamTimeout):  # it is busy: the answer's name will tell
+            await self._looks.refresh(self._brief_s)
         row = self.find(spec.address)
         if row is None:
             raise self.not_installed(spec)
@@ -103,11 +85,15 @@ class Sight:
             raise fault(Seen.NOT_RESIDENT, where=self._where, said=spec.address, model=spec.id)
         self.keep(spec)
 
+    @property
+    def _brief_s(self) -> float:
+        return min(PROBE_S, self._look_s)
+
     # --- knowing -------------------------------------------------------------------------------------------------
 
     def find(self, address: str) -> Row | None:
         """Return the model of that name as the last look saw it."""
-        return self._last.find(address)
+        return self._looks.last.find(address)
 
     def names(self, spec: ModelSpec) -> frozenset[str]:
         """Return what an answer of the model may call itself."""
@@ -125,19 +111,19 @@ class Sight:
             memory_bytes=row.memory_bytes or (mine.need_bytes if mine else 0),
             is_loading=not row.instances,
             address=mine.address if mine else row.key,
-            fixed=stays(self._last.api, row),
+            fixed=stays(self._looks.last.api, row),
         )
 
     def not_installed(self, spec: ModelSpec) -> BatutaError:
         """Return the error for a model that LM Studio does not have, with the nearest that it has."""
-        near = nearest(spec.address, self._last.rows.values())
+        near = nearest(spec.address, self._looks.last.rows.values())
         hint = f"the nearest it has is {near}" if near else "search for it in LM Studio, or use `lms get`"
         error = fault(Seen.NOT_INSTALLED, where=self._where, said=f"{spec.address}; {hint}", model=spec.id)
         error.suggestion = f"{self._provider_id}/{near}" if near else None
         return error
 
     def __repr__(self) -> str:
-        held = ", ".join(row.key for row in self._last.rows.values() if row.instances)
+        held = ", ".join(row.key for row in self._looks.last.rows.values() if row.instances)
         return f"<Sight of {self._where}, holds {held or 'nothing'}>"
 
     # --- what is ours --------------------------------------------------------------------------------------------

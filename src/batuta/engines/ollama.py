@@ -34,6 +34,7 @@ from batuta.engines.ollama_native import NativeWire, error_in
 from batuta.engines.ollama_shelf import Shelf
 from batuta.engines.ollama_wire import Held, Row
 from batuta.engines.openai_compat import LIST_S, PROBE_S, named, normal_url, place_of
+from batuta.engines.sight import Looks
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, Cause, ModelFailed, UpstreamRejected, UpstreamTimeout, UpstreamUnreachable
 from batuta.vault.secret import Secret
@@ -91,7 +92,7 @@ class OllamaEngine:
         self._shelf = Shelf()
         self._contexts: dict[str, int] = {}  # what is in memory -> the context it has there
         self._asked: set[str] = set()  # addresses of what we loaded or asked
-        self._begun = self._newest = 0  # numbers of looks at `ps`: the last begun, the newest answered
+        self._looks = Looks(self._ps, nothing=[], on_change=self._changed)
 
     def __repr__(self) -> str:
         return f"<OllamaEngine {self.provider.id} at {self._place}, holds {', '.join(self._contexts) or 'nothing'}>"
@@ -284,11 +285,13 @@ class OllamaEngine:
     # --- asking --------------------------------------------------------------------------------------------------
 
     async def _held(self, *, timeout_s: float | None = None) -> list[Held]:
-        number = self._begun = self._begun + 1
-        held = self._read(ollama_wire.read_held(await self._get("ps", timeout_s=timeout_s)))
-        if number > self._newest:  # an answer that was overtaken by a later one tells an old context
-            self._newest, self._contexts = number, self._shelf.contexts(held, self._asked)
-        return held
+        return await self._looks.look(timeout_s or self._ask_timeout_s)
+
+    async def _ps(self, *, within_s: float) -> list[Held]:
+        return self._read(ollama_wire.read_held(await self._get("ps", timeout_s=within_s)))
+
+    def _changed(self, _before: list[Held], now: list[Held]) -> None:
+        self._contexts = self._shelf.contexts(now, self._asked)
 
     async def _is_listed(self, spec: ModelSpec) -> bool:
         return self._shelf.find(await self._held(), spec.address) is not None

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 
 from batuta.catalog.entities import MemoryNeed, ModelSpec
 from batuta.engines.base import ReportedModel, Resident
 from batuta.engines.faults import Seen, fault
 from batuta.engines.openai_compat import LIST_S, PROBE_S
+from batuta.engines.sight import Looks
 from batuta.engines.vllm_api import VLLMApi
 from batuta.engines.vllm_size import measure
 from batuta.engines.vllm_wire import Look, Row, nearest, reported, why_not
 from batuta.errors import BatutaError, UpstreamTimeout
-
-NEVER = float("-inf")
 
 
 class Sight:
@@ -40,14 +38,11 @@ class Sight:
         self._provider_id = provider_id
         self._where = where
         self._hub = hub
-        self._fresh_s = fresh_s
         self._look_s = look_s
-        self._looked_at = NEVER
-        self._turn = asyncio.Lock()
+        self._looks = Looks(api.look, nothing=Look(), fresh_s=fresh_s, on_failure=self._failed)
         self._need = MemoryNeed()
         self._measured = ""  # the root that this need is of
         self._mine: dict[str, ModelSpec] = {}
-        self.last = Look()
         self.is_enabled: bool | None = None
         self.is_leaving = self.is_coming = False
 
@@ -59,19 +54,16 @@ class Sight:
 
     async def look(self, within_s: float = LIST_S) -> Look:
         """Ask what it serves and whether it sleeps. Raises ProviderError."""
-        try:
-            self.last = await self._api.look(within_s=min(within_s, self._look_s))
-        except BatutaError:  # the next that answers there may have been started otherwise
-            self._looked_at, self._measured, self.is_enabled = NEVER, "", None
-            raise
-        self._looked_at = asyncio.get_running_loop().time()
-        return self.last
+        return await self._looks.look(min(within_s, self._look_s))
+
+    def _failed(self, _error: BatutaError) -> None:
+        """Rely on nothing: the next that answers there may have been started otherwise."""
+        self._looks.forget()
+        self._measured, self.is_enabled = "", None
 
     async def look_again(self) -> None:
         """After a bad answer: whoever asks next is to know how things are now."""
-        self._looked_at = NEVER
-        with suppress(BatutaError):
-            await self.look(PROBE_S)
+        await self._looks.look_again(min(PROBE_S, self._look_s))
 
     async def make_sure(self, spec: ModelSpec) -> None:
         """See that it serves the model and is awake: a request to a sleeping vLLM ends its engine.
@@ -80,22 +72,16 @@ class Sight:
             ProviderError: it cannot be asked, or is asleep.
             ModelFailed: it does not serve the model.
         """
-        if self._is_stale():
-            async with self._turn:  # one look for all who wait for it
-                if self._is_stale():
-                    try:
-                        await self.look(PROBE_S)
-                    except UpstreamTimeout:
-                        if not self.last.rows:  # it is busy; but it was never seen
-                            raise
+        try:
+            await self._looks.refresh(min(PROBE_S, self._look_s))
+        except UpstreamTimeout:
+            if not self.last.rows:  # it is busy; but it was never seen
+                raise
         if self.find(spec) is None:
             raise self.not_served(spec)
         if self.last.is_asleep or self.is_leaving:
             raise fault(Seen.NOT_RESIDENT, where=self._where, said=f"{spec.address} is asleep", model=spec.id)
         self.keep(spec)
-
-    def _is_stale(self) -> bool:
-        return asyncio.get_running_loop().time() - self._looked_at > self._fresh_s
 
     async def learn_enabled(self) -> None:
         """Find out, once, whether a sleep would give memory back. The first answer may take vLLM some seconds."""
@@ -112,6 +98,11 @@ class Sight:
         self._measured = base.root
 
     # --- knowing -------------------------------------------------------------------------------------------------
+
+    @property
+    def last(self) -> Look:
+        """What the newest look saw."""
+        return self._looks.last
 
     def find(self, spec: ModelSpec) -> Row | None:
         """Return the model as the last look saw it."""

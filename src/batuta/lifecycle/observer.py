@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from batuta.catalog.entities import ModelSpec
 from batuta.clock import Clock
@@ -35,7 +36,7 @@ class Reached(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Place:
     """One engine and the models it answers for.
 
@@ -122,7 +123,8 @@ class Observer:
         self._reached = reached
         self._on_stranger = on_stranger
         self._look_within_s = look_within_s
-        self._places: dict[int, Place] = {}
+        self._places: dict[int, Place] = {}  # with models
+        self._heard: WeakValueDictionary[int, Place] = WeakValueDictionary()  # each as long as its engine tells it
         self._place_of: dict[str, Place] = {}
         self._held_back: set[str] = set()
         self._is_running = False
@@ -151,23 +153,34 @@ class Observer:
         self._is_running = False
 
     def add(self, spec: ModelSpec, engine: Engine) -> bool:
-        """Look at this engine for this model, at once if the engine is new; return whether the model can sleep."""
-        place = self._places.get(id(engine))
-        if place is None:
-            if not isinstance(engine, LoadableEngine):
-                return False
-            place = self._welcome(engine, spec.provider_id)
+        """Look at this engine for this model, at once if the engine is new; return whether the model can sleep.
+
+        One that is not loadable is not looked at, nor is the engine that it had before, unless others need it.
+        """
         old = self._place_of.get(spec.id)
+        is_held = spec.is_loadable and isinstance(engine, LoadableEngine)
+        place = self._welcome(engine, spec.provider_id) if is_held else None
         if old is not None and old is not place:
             self._drop(old, spec.id)
+        if place is None:
+            return False
         self._place_of[spec.id] = place
         place.add(spec)
         self._follow_from_now(place)
         return place.can_sleep
 
     def _welcome(self, engine: LoadableEngine, provider_id: str) -> Place:
-        """Get to know an engine. It is kept when its models have left: it must not be listened to twice."""
-        place = self._places[id(engine)] = Place(engine, provider_id, can_sleep=isinstance(engine, SleepingEngine))
+        """Return the place of an engine, new or known.
+
+        One whose models have left is kept by its engine alone, which goes on to tell it: it is not listened to twice,
+        and leaves memory together with the engine.
+        """
+        place = self._places.get(id(engine)) or self._heard.get(id(engine))
+        if place is not None:
+            self._places[id(engine)] = place
+            return place
+        place = Place(engine, provider_id, can_sleep=isinstance(engine, SleepingEngine))
+        self._places[id(engine)] = self._heard[id(engine)] = place
         engine.watch(lambda model, reason: self._went(place, model, reason))
         if isinstance(engine, NoticingEngine):
             place.teller = engine
@@ -183,7 +196,10 @@ class Observer:
         place.drop(model)
         if self._place_of.get(model) is place:
             del self._place_of[model]
-        if not place.addresses and place.task is not None:
+        if place.addresses:
+            return
+        self._places.pop(id(place.engine), None)
+        if place.task is not None:
             task, place.task, place.looked_at = place.task, None, None
             task.cancel()
 
@@ -260,8 +276,7 @@ class Observer:
         if model is not None:
             places = [place] if (place := self._place_of.get(model)) else []
         else:
-            # An engine without models has been replaced, or has none: its word would count for its successor's.
-            places = [p for p in self._places.values() if p.addresses and provider_id in {None, p.provider_id}]
+            places = [p for p in self._places.values() if provider_id in {None, p.provider_id}]
         if len(places) == 1:
             await self.look(places[0])
         elif places:

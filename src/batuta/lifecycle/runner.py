@@ -167,7 +167,7 @@ class Runner:
     def register(self, spec: ModelSpec, engine: Engine) -> None:
         """Make a model known, or tell what changed about it."""
         self._engines[spec.id] = engine
-        can_sleep = spec.is_loadable and self.observer.add(spec, engine)
+        can_sleep = self.observer.add(spec, engine)
         self.post(ev.Registered(spec, can_sleep=can_sleep))
 
     def forget(self, model: str) -> None:

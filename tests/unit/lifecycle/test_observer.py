@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from weakref import ref
 
 from batuta.catalog.entities import ModelSpec
 from batuta.engines.base import LOST, ChangeListener, GoneListener, Resident
@@ -341,6 +343,31 @@ async def test_engines_come_and_go_with_their_models() -> None:
         s.add(new, "a")
         await s.clock.advance(1.0)
         assert (len(new.looks), new.watchers) == (1, 1)
+
+
+async def test_an_engine_without_models_is_not_kept() -> None:
+    """Replaced, forgotten, or not to be loaded any more: once its last model has left, nothing here holds it."""
+    async with stage() as s:
+        s.add(Program(s.clock), "a", "b")
+        await s.clock.settle()
+        old = ref(s.runner.observer._place_of["lmstudio/a"].engine)
+        kept = s.add(Program(s.clock), "a")
+        await s.clock.settle()
+        gc.collect()
+        assert old() is not None
+        s.add(kept, "b")
+        await s.clock.settle()
+        gc.collect()
+        assert old() is None
+        assert [place.engine for place in s.runner.observer._places.values()] == [kept]
+        s.runner.forget("lmstudio/a")
+        await s.clock.advance(30.0)
+        remaining = s.lifecycle.residencies["lmstudio/b"].spec
+        s.runner.register(replace(remaining, is_loadable=False), kept)
+        assert not s.runner.observer._places
+        s.runner.register(remaining, kept)
+        await s.clock.settle()
+        assert (len(s.runner.observer._places), kept.watchers) == (1, 1)
 
 
 async def test_where_there_is_a_warm_tier_models_are_parked_and_not_thrown_out() -> None:

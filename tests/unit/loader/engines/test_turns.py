@@ -205,14 +205,19 @@ def test_memory_that_runs_out_costs_one_conversation(fake: Fake, taker: TurnTake
     assert rich.all[-1] == End("length")
     assert big in fake.forgotten
     assert fake.cleaned == 1
+    assert fake.fails[big].__traceback__ is None, "its frames hold what did not fit"
 
 
-@pytest.mark.parametrize("words", ["CUDA error: device-side assert triggered", "CUDA out of memory"])
-def test_a_device_that_is_broken_ends_the_process(fake: Fake, taker: TurnTaker, words: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "cannot_clean"), [("CUDA error: device-side assert triggered", False), ("CUDA out of memory", True)]
+)
+def test_a_device_that_is_broken_ends_the_process(
+    fake: Fake, taker: TurnTaker, words: str, *, cannot_clean: bool
+) -> None:
     """A fault of a GPU that stays, at once or while memory is given back: nobody is left waiting in a dead program."""
     broken = job()
     fake.fails[broken] = OutOfMemoryError(words)
-    fake.cannot_clean = True
+    fake.cannot_clean = cannot_clean
     taker.submit(broken)
     assert fake.broken.wait(PATIENCE_S)
 
