@@ -158,8 +158,9 @@ class Observer:
         One that is not loadable is not looked at, nor is the engine that it had before, unless others need it.
         """
         old = self._place_of.get(spec.id)
-        is_held = spec.is_loadable and isinstance(engine, LoadableEngine)
-        place = self._welcome(engine, spec.provider_id) if is_held else None
+        place: Place | None = None
+        if spec.is_loadable and isinstance(engine, LoadableEngine):
+            place = self._welcome(engine, spec.provider_id)
         if old is not None and old is not place:
             self._drop(old, spec.id)
         if place is None:

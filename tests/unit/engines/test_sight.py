@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,10 @@ class Line:
 async def settle() -> None:
     for _ in range(8):
         await asyncio.sleep(0)
+
+
+def begin(wait: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(wait)
 
 
 async def two_looks(line: Line, newer: str | BatutaError, older: str | BatutaError) -> tuple[str, str]:
@@ -116,7 +122,7 @@ async def test_a_fresh_look_spares_the_next_until_it_is_forgotten() -> None:
 async def test_all_who_wait_share_one_look(word: str | BatutaError) -> None:
     """However it ends, and although no look stays fresh; an error is each one's own."""
     line = Line()
-    waiters = [asyncio.ensure_future(line.looks.refresh(5.0)) for _ in range(20)]
+    waiters = [begin(line.looks.refresh(5.0)) for _ in range(20)]
     await settle()
     line.answer(0, word)
     outcomes = await asyncio.gather(*waiters, return_exceptions=True)
@@ -131,8 +137,9 @@ async def test_all_who_wait_share_one_look(word: str | BatutaError) -> None:
 async def test_who_comes_after_a_look_that_failed_has_a_look_of_its_own() -> None:
     """A failure speaks for those who waited, not for those to come."""
     line = Line()
-    for number, word in enumerate((SILENT, "seen")):
-        waiter = asyncio.ensure_future(line.looks.refresh(5.0))
+    words: tuple[str | BatutaError, ...] = (SILENT, "seen")
+    for number, word in enumerate(words):
+        waiter = begin(line.looks.refresh(5.0))
         await settle()
         line.answer(number, word)
         with suppress(UpstreamTimeout):
@@ -153,7 +160,7 @@ async def test_nobody_waits_longer_than_one_look() -> None:
 async def test_who_takes_over_a_look_has_the_rest_of_its_own_time() -> None:
     """When the one who looks has gone, the next looks, and does not wait anew."""
     line = Line()
-    first, second, third = (asyncio.ensure_future(line.looks.refresh(5.0)) for _ in range(3))
+    first, second, third = (begin(line.looks.refresh(5.0)) for _ in range(3))
     await asyncio.sleep(0.02)
     first.cancel()
     await settle()

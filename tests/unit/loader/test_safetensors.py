@@ -226,6 +226,7 @@ def test_a_link_out_of_the_roots_is_refused(folder: Path, tmp_path: Path) -> Non
 
 HEADERS: dict[str, bytes] = {
     "fewer than the length": b"1234567",
+    "claims 5 bytes and 2": weights(b"{}", length=5),
     "claims 99": weights(b"{}", length=99),
     "claims 18446744073709551615": weights(b"{}", length=(1 << 64) - 1),
     "does not begin with": weights([]),
@@ -239,6 +240,7 @@ HEADERS: dict[str, bytes] = {
     "and the place": weights(entry(place=[0, 4, 8]), b"1234"),
     "more than any memory": weights(entry(shape=[1 << 40, 1 << 40]), b"1234"),
     "its shape and type take": weights(entry(shape=[2]), b"1234"),
+    "and type take 1.5": weights(entry("F4", shape=[3], place=[0, 1]), b"1"),
     "begins at 4": weights(entry(place=[4, 8]), b"12345678"),
     "3 are there": weights(entry(), b"123"),
     "5 are there": weights(entry(), b"12345"),
