@@ -43,11 +43,11 @@ def model_names(count: int) -> list[str]:
 
 def fake_class(kind: str) -> type[LocalServer]:
     """Return the fake of a kind. Raises ImportError or LookupError when there is none."""
-    module = import_module(f"batuta.testing.{kind}")
+    module = import_module(f"batuta.testing.{kind}.server")
     for each in vars(module).values():
         if isinstance(each, type) and issubclass(each, LocalServer) and each.__module__ == module.__name__:
             return each
-    raise LookupError(f"batuta.testing.{kind} has no server")
+    raise LookupError(f"batuta.testing.{kind}.server has no fake")
 
 
 def missing(kind: str) -> str | None:

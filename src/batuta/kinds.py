@@ -45,13 +45,13 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         COMMAND: Kind("Your own commands", "", is_loaded=True, is_preset=True, has_own_context=True),
         OPENAI_COMPAT: Kind("OpenAI-compatible server", "batuta.engines.openai_compat"),
         "lmstudio": Kind(
-            "LM Studio", "batuta.engines.lmstudio", is_loaded=True, port=1234, url_env="LMSTUDIO_BASE_URL"
+            "LM Studio", "batuta.engines.lmstudio.engine", is_loaded=True, port=1234, url_env="LMSTUDIO_BASE_URL"
         ),
-        "ollama": Kind("Ollama", "batuta.engines.ollama", is_loaded=True, port=11434, url_env="OLLAMA_BASE_URL"),
+        "ollama": Kind("Ollama", "batuta.engines.ollama.engine", is_loaded=True, port=11434, url_env="OLLAMA_BASE_URL"),
         "llama_server": Kind(
-            "llama-server", "batuta.engines.llama_server", is_loaded=True, has_own_context=True, port=8080
+            "llama-server", "batuta.engines.llama_server.engine", is_loaded=True, has_own_context=True, port=8080
         ),
-        "vllm": Kind("vLLM", "batuta.engines.vllm", is_loaded=True, has_own_context=True, port=8000),
+        "vllm": Kind("vLLM", "batuta.engines.vllm.engine", is_loaded=True, has_own_context=True, port=8000),
     }
 )
 

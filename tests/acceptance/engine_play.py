@@ -20,9 +20,9 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from batuta.testing.fake_openai import FakeOpenAI
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, LocalServer, MemoryPool
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 from tests.support.running import Batuta, Stream, installation, until
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider
-from batuta.engines.llama_server import LlamaServerEngine
+from batuta.engines.llama_server.engine import LlamaServerEngine
 from batuta.engines.transport import Transport
-from batuta.testing.llama_server import NEWEST, FakeLlamaServer
+from batuta.testing.llama_server.server import NEWEST, FakeLlamaServer
 from batuta.testing.local_server import GIB, FakeModel, MemoryPool
 from batuta.vault.secret import Secret
 from tests.contract.subjects import Backend, Make, Subject

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from batuta.catalog.entities import Provider
-from batuta.engines.llama_server import LlamaServerEngine
+from batuta.engines.llama_server.engine import LlamaServerEngine
 from batuta.engines.transport import Transport
 from batuta.testing.gguf import tiny_gguf
 from batuta.vault.secret import Secret

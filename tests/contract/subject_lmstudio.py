@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider
-from batuta.engines.lmstudio import LMStudioEngine
+from batuta.engines.lmstudio.engine import LMStudioEngine
 from batuta.engines.transport import Transport
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel
 from batuta.vault.secret import Secret
 from tests.contract.subjects import Backend, Make, Subject

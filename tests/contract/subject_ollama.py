@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider
-from batuta.engines.ollama import OllamaEngine
+from batuta.engines.ollama.engine import OllamaEngine
 from batuta.engines.transport import Transport
 from batuta.testing.local_server import FakeModel, MemoryPool
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 from tests.contract.subjects import Backend, Make, Subject
 
 MODELS = (

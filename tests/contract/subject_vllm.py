@@ -10,9 +10,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider
 from batuta.engines.transport import Transport
-from batuta.engines.vllm import VLLMEngine
+from batuta.engines.vllm.engine import VLLMEngine
 from batuta.testing.local_server import GIB, FakeModel, MemoryPool
-from batuta.testing.vllm import FakeVLLM
+from batuta.testing.vllm.server import FakeVLLM
 from batuta.vault.secret import Secret
 from tests.contract.subjects import Backend, Subject
 

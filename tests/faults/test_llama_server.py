@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from batuta.engines.base import EngineHealth
-from batuta.engines.llama_server import LlamaServerEngine
+from batuta.engines.llama_server.engine import LlamaServerEngine
 from batuta.engines.transport import Transport
 from batuta.errors import (
     BadSettings,
@@ -23,10 +23,10 @@ from batuta.errors import (
     UpstreamUnreachable,
 )
 from batuta.testing.faulty_upstream import FaultyUpstream, Script, Wire
-from batuta.testing.llama_server import FakeLlamaServer
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.llama_server.server import FakeLlamaServer
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import FakeModel, Fault
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 from batuta.vault.secret import Secret
 from tests.unit.engines.llama_server_play import SMALL, ask, playing, provider, spec, until
 

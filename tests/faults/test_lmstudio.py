@@ -13,7 +13,7 @@ import pytest
 from batuta.catalog.entities import ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
 from batuta.engines.base import EngineHealth
-from batuta.engines.lmstudio import LMStudioEngine
+from batuta.engines.lmstudio.engine import LMStudioEngine
 from batuta.engines.transport import Transport
 from batuta.errors import (
     BadSettings,
@@ -29,7 +29,7 @@ from batuta.errors import (
 from batuta.testing import faulty_upstream as faulty
 from batuta.testing.fake_openai import FakeOpenAI
 from batuta.testing.faulty_upstream import FaultyUpstream, Script, Wire
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, Fault
 from batuta.vault.secret import Secret
 

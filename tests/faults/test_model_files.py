@@ -55,7 +55,7 @@ def described(path: Path) -> gguf.GGUFInfo | BadModelFile:
 
 def test_a_changed_header_is_refused_in_words_or_is_sound(tmp_path: Path, content: bytes) -> None:
     """Many changes, the same each time: a typed error that names the file, or a description; nothing else, no hurry."""
-    dice = random.Random(3)  # noqa: S311  # repeatable, not secret
+    dice = random.Random(3)  # repeatable, not secret
     path = tmp_path / "m.gguf"
     passed = 0
     for _ in range(MUTATIONS):
@@ -77,7 +77,7 @@ def test_a_changed_header_is_refused_in_words_or_is_sound(tmp_path: Path, conten
 @pytest.mark.acceptance
 async def test_what_passes_the_check_never_harms_the_loader(data_dir: Path, content: bytes) -> None:
     """Changed files that look sound are loaded for real: each loads or fails with a cause; a sound model answers on."""
-    dice = random.Random(5)  # noqa: S311  # repeatable, not secret
+    dice = random.Random(5)  # repeatable, not secret
     async with stage(data_dir) as play:
         good = await play.load()
         tried = 0

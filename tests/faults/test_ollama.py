@@ -12,12 +12,12 @@ import pytest
 from batuta.catalog.entities import ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
 from batuta.engines.base import EngineHealth
-from batuta.engines.ollama import OllamaEngine
+from batuta.engines.ollama.engine import OllamaEngine
 from batuta.engines.transport import Transport
 from batuta.errors import BadSettings, BatutaError, Cause, UpstreamUnreachable
 from batuta.testing.faulty_upstream import FaultyUpstream, Script, Wire
 from batuta.testing.local_server import FakeModel, Fault
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 
 SPEC = ModelSpec("o/m", "o", "m:latest", context_length=512, is_local=True, is_loadable=True)
 PATIENCE_S = 10.0  # for plays that are not about time, however busy the machine
@@ -40,8 +40,6 @@ def engine_at(url: str, transport: Transport, *, within_s: float = PATIENCE_S) -
 @asynccontextmanager
 async def facing(url: str, *, is_direct: bool = True, within_s: float = PATIENCE_S) -> AsyncIterator[OllamaEngine]:
     transport = Transport(is_direct=is_direct)
-    if not is_direct:
-        await transport._open_remote()  # reading certificates takes longer than the deadlines of some plays
     engine = engine_at(url, transport, within_s=within_s)
     yield engine
     await engine.aclose()

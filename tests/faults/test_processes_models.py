@@ -110,7 +110,7 @@ def test_a_kill_at_a_named_point_is_seen_booked_and_got_over(batuta: Batuta, poi
 
 def test_kills_at_random_moments_are_got_over(batuta: Batuta) -> None:
     """Ten of them, from before the load to deep in the answer; the seed is fixed, the machine's pace is not."""
-    dice = random.Random(7)  # noqa: S311  # repeatable, not secret
+    dice = random.Random(7)  # repeatable, not secret
     for _ in range(10):
         _make_absent(batuta)
         asking = Asking(batuta)

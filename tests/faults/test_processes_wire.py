@@ -61,7 +61,7 @@ def test_a_status_file_with_another_clock_makes_nobody_believe_it(data_dir: Path
 
 def random_frames() -> list[bytes]:
     """Return forty pieces of garbage, the same each time: random bytes, mutated frames, lengths that lie."""
-    dice = random.Random(11)  # noqa: S311  # repeatable, not secret
+    dice = random.Random(11)  # repeatable, not secret
     good = control.encode({"id": 1, "op": "hello", "protocol": 1, "role": "client"})
     frames = [dice.randbytes(dice.randrange(1, 2000)) for _ in range(10)]
     for _ in range(20):

@@ -13,12 +13,12 @@ from batuta.catalog.entities import ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
 from batuta.engines.base import EngineHealth
 from batuta.engines.transport import Transport
-from batuta.engines.vllm import VLLMEngine
+from batuta.engines.vllm.engine import VLLMEngine
 from batuta.errors import BadSettings, BatutaError, Cause, UpstreamUnreachable
 from batuta.testing.fake_openai import FakeOpenAI
 from batuta.testing.faulty_upstream import FaultyUpstream, Script, Wire
 from batuta.testing.local_server import FakeModel, Fault
-from batuta.testing.vllm import FakeVLLM
+from batuta.testing.vllm.server import FakeVLLM
 from batuta.vault.secret import Secret
 
 KEY = "sk-test-not-a-key-vllm"

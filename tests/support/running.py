@@ -97,7 +97,16 @@ class Batuta:
 
     def start(self) -> Batuta:
         """Start, and return when it listens."""
-        words = [str(BATUTA), self._command, "--port", "0", "--no-browser", "--no-discover", *self._starter, *self._args]
+        words = [
+            str(BATUTA),
+            self._command,
+            "--port",
+            "0",
+            "--no-browser",
+            "--no-discover",
+            *self._starter,
+            *self._args,
+        ]
         self._log.write_bytes(b"")
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(

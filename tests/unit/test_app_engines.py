@@ -15,11 +15,11 @@ from batuta.engines import registry
 from batuta.errors import CannotUnload
 from batuta.lifecycle.states import ModelState
 from batuta.settings import ProviderSettings, Settings
-from batuta.testing.llama_server import FakeLlamaServer
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.llama_server.server import FakeLlamaServer
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, LocalServer, MemoryPool
-from batuta.testing.ollama import FakeOllama
-from batuta.testing.vllm import FakeVLLM
+from batuta.testing.ollama.server import FakeOllama
+from batuta.testing.vllm.server import FakeVLLM
 
 S = ModelState
 MODELS = (FakeModel("qwen3:8b", size=GIB), FakeModel("org/my model", size=GIB))
@@ -38,7 +38,7 @@ async def gateway(data_dir: Path, kind: str, server: LocalServer) -> AsyncIterat
 
     def make() -> App:  # in a thread: it reads folders, templates and what packages offer
         registry.kinds()
-        registry.engine_of(f"batuta.engines.{kind}", kind)
+        registry.engine_of(f"batuta.engines.{kind}.engine", kind)
         return App(settings)
 
     app = await asyncio.to_thread(make)

@@ -23,7 +23,7 @@ ASKED = (
     ("brain", "Quem é você?"),
     ("brain", "O que quer dizer fixado?"),
     ("brain", "Onde ficam os arquivos do Batuta?"),
-    ("executor", "Escreva um programa que conte as vogais de \"batuta\"."),
+    ("executor", 'Escreva um programa que conte as vogais de "batuta".'),
 )
 HEAD = """# Ten questions to the starter pair
 

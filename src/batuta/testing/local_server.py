@@ -175,7 +175,9 @@ class LocalServer:
     @classmethod
     def main(cls, arguments: Sequence[str] | None = None) -> None:
         """Run by hand until interrupted."""
-        parser = argparse.ArgumentParser(prog=cls.__module__, description=f"{cls.name}, for trying Batuta against")
+        parser = argparse.ArgumentParser(
+            prog=cls.__module__.removesuffix(".server"), description=f"{cls.name}, for trying Batuta against"
+        )
         parser.add_argument("--port", type=int, default=cls.default_port)
         parsed = parser.parse_args(arguments)
 

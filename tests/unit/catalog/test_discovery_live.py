@@ -30,9 +30,9 @@ from batuta.kinds import KINDS
 from batuta.loader.forms import estimate, inspect
 from batuta.settings import ProviderSettings, Settings
 from batuta.testing.gguf import tiny_gguf
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, LocalServer
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 
 MODELS = (FakeModel("qwen3:8b", size=GIB), FakeModel("other:1b", size=GIB))
 KINDS_HERE = ("ollama", "lmstudio", "llama_server")

@@ -24,7 +24,7 @@ from batuta.cli.ports import holder_of, is_free
 from batuta.engines.base import EngineInfo
 from batuta.settings import Settings, load_settings
 from batuta.testing.gguf import tiny_gguf
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 
 from .conftest import Batuta, FakeGateway
 

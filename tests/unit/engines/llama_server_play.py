@@ -13,9 +13,9 @@ import orjson
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
 from batuta.engines.base import LoadProgress, LoadReport, RawCall, RawReply, Resident
-from batuta.engines.llama_server import LlamaServerEngine
+from batuta.engines.llama_server.engine import LlamaServerEngine
 from batuta.engines.transport import Transport
-from batuta.testing.llama_server import FakeLlamaServer
+from batuta.testing.llama_server.server import FakeLlamaServer
 from batuta.testing.local_server import GIB, FakeModel
 from batuta.vault.secret import Secret
 

@@ -17,11 +17,11 @@ from batuta.engines.knock import RECOGNISED, Doorman
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError
 from batuta.kinds import KINDS
-from batuta.testing.llama_server import FakeLlamaServer
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.llama_server.server import FakeLlamaServer
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import Handler, LocalServer
-from batuta.testing.ollama import FakeOllama
-from batuta.testing.vllm import FakeVLLM
+from batuta.testing.ollama.server import FakeOllama
+from batuta.testing.vllm.server import FakeVLLM
 
 
 def _importable(kind: str) -> bool:

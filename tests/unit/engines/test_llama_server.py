@@ -9,7 +9,7 @@ import pytest
 
 from batuta.catalog.entities import Capability
 from batuta.engines.base import LOST, EngineHealth
-from batuta.engines.llama_server import LlamaServerEngine
+from batuta.engines.llama_server.engine import LlamaServerEngine
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, Cause, ModelFailed, StreamBroken, UpstreamUnreachable
 from batuta.testing.local_server import GIB, FakeModel, Fault, MemoryPool

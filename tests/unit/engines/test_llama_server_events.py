@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from batuta.engines.base import LOST
-from batuta.testing.llama_server import FakeLlamaServer
+from batuta.testing.llama_server.server import FakeLlamaServer
 from batuta.testing.local_server import Fault
 from tests.unit.engines.llama_server_play import LARGE, SMALL, Play, playing, until
 

@@ -12,7 +12,7 @@ import pytest
 
 from batuta.catalog.entities import MemoryNeed, ModelSpec
 from batuta.clock import SystemClock
-from batuta.engines.llama_server import LlamaServerEngine
+from batuta.engines.llama_server.engine import LlamaServerEngine
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, CannotUnload, Cause, NoFit
 from batuta.lifecycle.events import Priority
@@ -22,7 +22,7 @@ from batuta.lifecycle.runner import Runner
 from batuta.lifecycle.states import ModelState
 from batuta.observe.bus import Bus
 from batuta.testing.fake_engine import FakeEngine
-from batuta.testing.llama_server import FakeLlamaServer
+from batuta.testing.llama_server.server import FakeLlamaServer
 from batuta.testing.local_server import GIB, FakeModel, MemoryPool
 from tests.unit.engines.llama_server_play import ask, provider, spec, until
 

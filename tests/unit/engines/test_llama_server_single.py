@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from batuta.engines.base import LOST, EngineHealth
-from batuta.engines.llama_server_wire import STOP_IT
+from batuta.engines.llama_server.wire import STOP_IT
 from batuta.errors import (
     CannotUnload,
     Cause,
@@ -19,7 +19,7 @@ from batuta.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from batuta.testing.llama_server import FakeLlamaServer
+from batuta.testing.llama_server.server import FakeLlamaServer
 from batuta.testing.local_server import FakeModel, Fault
 from tests.unit.engines.llama_server_play import SMALL, Play, playing, spec
 

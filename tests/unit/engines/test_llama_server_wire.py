@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from batuta.engines.base import LoadProgress
-from batuta.engines.llama_server_memory import Step, next_step
-from batuta.engines.llama_server_wire import (
+from batuta.engines.llama_server.memory import Step, next_step
+from batuta.engines.llama_server.wire import (
     LOADING_PROPS,
     Event,
     Look,

@@ -21,7 +21,7 @@ from batuta.engines.base import (
     PassThroughEngine,
     RawCall,
 )
-from batuta.engines.lmstudio import LMStudioEngine
+from batuta.engines.lmstudio.engine import LMStudioEngine
 from batuta.engines.transport import Transport
 from batuta.errors import (
     BatutaError,
@@ -33,7 +33,7 @@ from batuta.errors import (
     UpstreamFailed,
     UpstreamUnreachable,
 )
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, Fault, MemoryPool
 from batuta.vault.secret import Secret
 

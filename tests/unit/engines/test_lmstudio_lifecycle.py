@@ -12,7 +12,7 @@ import pytest
 from batuta.catalog.entities import MemoryNeed, ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
 from batuta.clock import SystemClock
-from batuta.engines.lmstudio import LMStudioEngine
+from batuta.engines.lmstudio.engine import LMStudioEngine
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, Cause, ModelFailed, UpstreamUnreachable
 from batuta.lifecycle.events import Priority
@@ -21,7 +21,7 @@ from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.runner import Runner
 from batuta.lifecycle.states import ModelState
 from batuta.observe.bus import Bus
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, MemoryPool
 
 BRAIN, CODER = (

@@ -12,14 +12,14 @@ import pytest
 
 from batuta.catalog.entities import MemoryNeed, ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
-from batuta.engines.lmstudio import LMStudioEngine
-from batuta.engines.lmstudio_answers import NamedReply
-from batuta.engines.lmstudio_sight import Sight
-from batuta.engines.lmstudio_wire import Api, Look, Row, has_event
+from batuta.engines.lmstudio.answers import NamedReply
+from batuta.engines.lmstudio.engine import LMStudioEngine
+from batuta.engines.lmstudio.sight import Sight
+from batuta.engines.lmstudio.wire import Api, Look, Row, has_event
 from batuta.engines.local_loads import LocalLoads
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, ContextFull, KeyInvalid, ModelFailed, UpstreamUnreachable
-from batuta.testing.lmstudio import FakeLMStudio
+from batuta.testing.lmstudio.server import FakeLMStudio
 from batuta.testing.local_server import GIB, FakeModel, Fault
 
 LIST, TALK = "/api/v1/models", "/v1/chat/completions"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batuta.catalog.entities import Capability, ModelSpec
-from batuta.engines import lmstudio_wire as wire
-from batuta.engines.lmstudio_wire import Api, Look, Row
+from batuta.engines.lmstudio import wire
+from batuta.engines.lmstudio.wire import Api, Look, Row
 from batuta.errors import BadRequest
 
 V1 = {

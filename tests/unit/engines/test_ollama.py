@@ -23,7 +23,7 @@ from batuta.engines.base import (
     Resident,
 )
 from batuta.engines.local_loads import poll_until
-from batuta.engines.ollama import OllamaEngine
+from batuta.engines.ollama.engine import OllamaEngine
 from batuta.engines.openai_compat import CHAT
 from batuta.engines.transport import Transport
 from batuta.errors import (
@@ -36,7 +36,7 @@ from batuta.errors import (
     UpstreamUnreachable,
 )
 from batuta.testing.local_server import FakeModel, Fault, MemoryPool
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 
 SMALL = FakeModel("small:latest", size=1000, details={"kv_per_token": 1})
 SLOW = FakeModel("slow:latest", size=1000, load_s=0.05)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batuta.chat.sse import SSEParser
-from batuta.engines import ollama_dialect as dialect
-from batuta.engines.ollama_dialect import Answer, native_body
+from batuta.engines.ollama import dialect
+from batuta.engines.ollama.dialect import Answer, native_body
 from batuta.errors import BadRequest, UpstreamFailed, UpstreamUnreachable
 from tests.support.openai_spec import check
 

@@ -13,13 +13,13 @@ import pytest
 from batuta.catalog.entities import ModelSpec, Provider
 from batuta.engines.base import RawCall
 from batuta.engines.local_loads import poll_until
-from batuta.engines.ollama import OllamaEngine
-from batuta.engines.ollama_shelf import Shelf
-from batuta.engines.ollama_wire import Details, Held, Row, read_details
+from batuta.engines.ollama.engine import OllamaEngine
+from batuta.engines.ollama.shelf import Shelf
+from batuta.engines.ollama.wire import Details, Held, Row, read_details
 from batuta.engines.transport import Transport
 from batuta.errors import BadRequest, ContextFull, UpstreamFailed, UpstreamTimeout
 from batuta.testing.local_server import FakeModel, Fault, MemoryPool
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 
 FIRST = FakeModel("first:latest", size=1000)
 TWIN = FakeModel("twin:latest", size=1000, details={"weights": "first:latest", "parameters": {"temperature": 0}})

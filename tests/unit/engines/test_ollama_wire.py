@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec
-from batuta.engines import ollama_wire as wire
-from batuta.engines.ollama_shelf import Shelf
-from batuta.engines.ollama_wire import Details, Held, Row
+from batuta.engines.ollama import wire
+from batuta.engines.ollama.shelf import Shelf
+from batuta.engines.ollama.wire import Details, Held, Row
 from batuta.engines.openai_compat import CHAT
 
 BLOB = "sha256-" + "ab" * 32

@@ -23,7 +23,7 @@ from batuta.engines.base import (
 )
 from batuta.engines.local_loads import poll_until
 from batuta.engines.transport import Transport
-from batuta.engines.vllm import VLLMEngine
+from batuta.engines.vllm.engine import VLLMEngine
 from batuta.errors import (
     BatutaError,
     CannotUnload,
@@ -36,7 +36,7 @@ from batuta.errors import (
     UpstreamUnreachable,
 )
 from batuta.testing.local_server import FakeModel, Fault, MemoryPool
-from batuta.testing.vllm import FakeVLLM
+from batuta.testing.vllm.server import FakeVLLM
 from batuta.vault.secret import Secret
 
 MODEL = FakeModel("Qwen/Qwen3-4B", size=1000)

@@ -13,7 +13,7 @@ from batuta.catalog.entities import MemoryNeed, ModelSpec, Provider
 from batuta.chat.types import ChatRequest, Message
 from batuta.clock import SystemClock
 from batuta.engines.transport import Transport
-from batuta.engines.vllm import VLLMEngine
+from batuta.engines.vllm.engine import VLLMEngine
 from batuta.errors import BatutaError, CannotUnload
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.ledger import MemoryLedger
@@ -22,7 +22,7 @@ from batuta.lifecycle.runner import Runner
 from batuta.lifecycle.states import ModelState as S
 from batuta.observe.bus import Bus
 from batuta.testing.local_server import GIB, FakeModel, MemoryPool
-from batuta.testing.vllm import FakeVLLM
+from batuta.testing.vllm.server import FakeVLLM
 
 ROOM = 16 * GIB
 NAMES = ("brain", "coder")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec
-from batuta.engines import vllm_wire as wire
-from batuta.engines.vllm_size import hub_folder, measure
-from batuta.engines.vllm_wire import Look, Metrics, Row
+from batuta.engines.vllm import wire
+from batuta.engines.vllm.size import hub_folder, measure
+from batuta.engines.vllm.wire import Look, Metrics, Row
 
 GIB = 1 << 30
 BASE = {"id": "Qwen/Qwen3-4B", "owned_by": "vllm", "root": "/models/q", "parent": None, "max_model_len": 4096}

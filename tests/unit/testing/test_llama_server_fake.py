@@ -13,8 +13,8 @@ import orjson
 import pytest
 
 from batuta.testing.answers import vector_for
-from batuta.testing.llama_server import FakeLlamaServer, usual_models
-from batuta.testing.llama_server_children import BUILDS
+from batuta.testing.llama_server.children import BUILDS
+from batuta.testing.llama_server.server import FakeLlamaServer, usual_models
 from batuta.testing.local_server import GIB, FakeModel, Fault, MemoryPool
 from tests.support.openai_spec import check
 

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from batuta.testing.answers import vector_for
-from batuta.testing.lmstudio import FakeLMStudio, usual_models
+from batuta.testing.lmstudio.server import FakeLMStudio, usual_models
 from batuta.testing.local_server import GIB, Fault, MemoryPool
 from tests.support.openai_spec import check
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from batuta.testing.answers import vector_for
-from batuta.testing.lmstudio import FakeLMStudio, usual_models
+from batuta.testing.lmstudio.server import FakeLMStudio, usual_models
 from batuta.testing.local_server import GIB, MemoryPool
 
 lmstudio = pytest.importorskip(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batuta.testing.local_server import FakeModel
-from batuta.testing.ollama import FakeOllama
+from batuta.testing.ollama.server import FakeOllama
 
 ollama = pytest.importorskip("ollama", reason="the official client is not installed: pip install ollama")
 

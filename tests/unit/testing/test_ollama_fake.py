@@ -14,8 +14,8 @@ import pytest
 
 from batuta.engines.local_loads import poll_until
 from batuta.testing.local_server import FakeModel, Fault, MemoryPool
-from batuta.testing.ollama import FakeOllama
-from batuta.testing.ollama_scheduler import OllamaError, seconds_of
+from batuta.testing.ollama.scheduler import OllamaError, seconds_of
+from batuta.testing.ollama.server import FakeOllama
 from tests.support.openai_spec import check
 
 SMALL = FakeModel("small:latest", size=1000)

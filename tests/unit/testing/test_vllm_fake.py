@@ -14,8 +14,8 @@ import pytest
 
 from batuta.engines.local_loads import poll_until
 from batuta.testing.local_server import FakeModel, MemoryPool
-from batuta.testing.vllm import FakeVLLM
-from batuta.testing.vllm_answers import GARBAGE
+from batuta.testing.vllm.answers import GARBAGE
+from batuta.testing.vllm.server import FakeVLLM
 from tests.support.openai_spec import check
 
 MODEL = FakeModel("Qwen/Qwen3-4B", size=1000, context=64, details={"kv": 400, "kv_tokens": 160})

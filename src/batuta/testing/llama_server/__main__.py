@@ -1,0 +1,5 @@
+"""Runs the fake llama-server by hand."""
+
+from batuta.testing.llama_server.server import FakeLlamaServer
+
+FakeLlamaServer.main()

@@ -1,0 +1,5 @@
+"""Runs the fake LM Studio by hand."""
+
+from batuta.testing.lmstudio.server import FakeLMStudio
+
+FakeLMStudio.main()

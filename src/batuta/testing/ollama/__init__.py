@@ -1,0 +1,5 @@
+"""A fake Ollama. By hand: `python -m batuta.testing.ollama --port N`."""
+
+from batuta.testing.ollama.server import FakeOllama
+
+__all__ = ["FakeOllama"]

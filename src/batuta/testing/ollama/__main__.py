@@ -1,0 +1,5 @@
+"""Runs the fake Ollama by hand."""
+
+from batuta.testing.ollama.server import FakeOllama
+
+FakeOllama.main()
