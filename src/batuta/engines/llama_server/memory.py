@@ -94,6 +94,7 @@ class Memory:
         self._unload_timeout_s = unload_timeout_s
         self._poll_s = poll_s
         self._tellers: dict[str, ProgressListener] = {}  # by address
+        self._begun: dict[str, str] = {}  # address -> its name there, of loads that were sent off
         self._leaving: set[str] = set()  # what was told to go and make place
         self._unloaded_at = float("-inf")
         self._stirred = asyncio.Event()
@@ -132,6 +133,7 @@ class Memory:
             raise named(error, spec.id) from None
         finally:
             del self._tellers[spec.address]
+            self._begun.pop(spec.address, None)
         self._sight.keep(spec)
         held = self._sight.held(row)
         return LoadReport(held.memory_bytes, loop.time() - started, was_resident, held.fixed)
@@ -170,6 +172,7 @@ class Memory:
             await self._api.wake(row.id, deadline=deadline, model=spec.id)
         if step is Step.START and await self._has_place(look, row):
             # It is too full all the same while a process that was told to end has not ended: it is asked again.
+            self._begun[spec.address] = row.id  # it may be taken although the answer never comes
             with suppress(UpstreamOverloaded):
                 await self._api.load(row.id, deadline=deadline, model=spec.id)
                 return True
@@ -200,9 +203,10 @@ class Memory:
     async def _give_up(self, spec: ModelSpec) -> None:
         """Have a load that takes too long ended, lest it ends well and holds memory that nobody has booked."""
         row = self._sight.find(spec.address)
-        if row is not None and row.state is State.LOADING and self._sight.last.is_router:
+        name = row.id if row is not None and row.state is State.LOADING else self._begun.get(spec.address)
+        if name is not None and self._sight.last.is_router:
             with suppress(BatutaError):
-                await self._api.unload(row.id, model=spec.id)
+                await self._api.unload(name, model=spec.id)
 
     def _failure(self, step: Step, row: Row | None, spec: ModelSpec) -> BatutaError:
         if row is None:
