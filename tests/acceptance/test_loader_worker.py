@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -123,6 +124,7 @@ async def test_a_cancelled_load_goes_on(data_dir: Path) -> None:
 async def test_a_killed_loader_breaks_the_stream_and_reports_its_models(data_dir: Path) -> None:
     """SIGKILL of the loader mid-stream: the stream ends with StreamBroken within a second, the model is gone."""
     async with play(data_dir) as on:
+        on.spec = replace(on.spec, context_length=1 << 16)  # seconds of an answer, at ten thousand tokens a second
         await on.load()
         deltas = on.worker.chat(on.spec, ask(100_000))
         await anext(aiter(deltas))

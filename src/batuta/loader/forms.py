@@ -63,9 +63,14 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType({
 
 
 def form_of(path: Path | str) -> str:
-    """Return the form of the model at a path: a folder or a .safetensors file is one, everything else the other."""
+    """Return the form of the model at a path: a folder or a .safetensors file is one, everything else the other.
+
+    A folder that is called `.gguf` is a file gone wrong.
+    """
     path = Path(path)
-    return "safetensors" if path.suffix.lower() == safetensors.SUFFIX or path.is_dir() else "gguf"
+    suffix = path.suffix.lower()
+    is_folder = path.is_dir() and suffix != ".gguf"
+    return "safetensors" if suffix == safetensors.SUFFIX or is_folder else "gguf"
 
 
 def inspect(path: Path | str, roots: tuple[Path, ...]) -> Info:
