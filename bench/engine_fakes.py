@@ -67,6 +67,8 @@ def make_fake(kind: str, models: int) -> LocalServer:
     known = inspect.signature(made.__init__).parameters
     if "models" in known:
         options["models"] = [FakeModel(name, size=GIB // 2) for name in model_names(models)]
+    if "is_router" in known:  # a single server would hold one model
+        options |= {"is_router": True, "most": models + 1}
     if "scheduling" in known:  # a loop of its own decides how many models may be in memory
         options["scheduling"] = {"max_loaded": models + 1}
     return made(**options)
