@@ -29,6 +29,7 @@ from batuta.catalog.external import seen_keys
 from batuta.catalog.files import reader
 from batuta.catalog.finding import Places
 from batuta.catalog.records import COMMANDS, LOCAL
+from batuta.catalog.role_keeper import first_model
 from batuta.catalog.service import Catalog
 from batuta.catalog.shelves import shelves
 from batuta.catalog.store import Store
@@ -355,21 +356,9 @@ class App:
             self.runner.request_load(default, deadline=self.clock.monotonic() + self.settings.queue.deadline_s)
 
     def default_model(self) -> str | None:
-        """Return the model that is loaded at the start: the brain that somebody chose, or the bundled one.
-
-        A brain by default that is neither is loaded when it is first needed: it may be large, and nobody asked for it.
-        """
-        by_default = self.catalog.default_roles.get(Role.BRAIN)
-        return min(
-            (
-                spec.id
-                for spec in self.catalog.specs().values()
-                if Role.BRAIN in spec.roles
-                and (spec.is_loadable and spec.enabled and spec.is_present)
-                and (spec.id != by_default or spec.bundled_as is not None)
-            ),
-            default=None,
-        )
+        """Return the model that is loaded at the start, see `first_model`; None for one that nobody loads."""
+        first = first_model(self.catalog.specs(), self.catalog.default_roles)
+        return first.id if first is not None and first.is_loadable else None
 
     def _standing(self) -> tuple[Collection[str], int]:
         """Return what the catalog's choice of defaults depends on: who is in memory, and the largest budget."""

@@ -12,6 +12,22 @@ from batuta.catalog.entities import ModelSpec, Role
 Specs = Mapping[str, ModelSpec]
 
 
+def first_model(specs: Specs, defaults: Mapping[Role, str]) -> ModelSpec | None:
+    """Return the model that is loaded at the start: the brain that somebody chose, or the bundled one.
+
+    A brain by default that is neither is loaded when it is first needed: it may be large, and nobody asked for it.
+    """
+    by_default = defaults.get(Role.BRAIN)
+    brains = (
+        spec
+        for spec in specs.values()
+        if Role.BRAIN in spec.roles
+        and (spec.is_present and spec.enabled)
+        and (spec.id != by_default or spec.bundled_as is not None)
+    )
+    return min(brains, key=lambda spec: spec.id, default=None)
+
+
 class RoleKeeper:
     """Remembers the defaults, which must not wander.
 

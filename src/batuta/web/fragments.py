@@ -392,6 +392,8 @@ def device_row(view: View, words: Language, *, names: Mapping[str, str] = Mappin
     start = used = 0
     for index, part in enumerate(view.get("segments") or ()):
         count = int(part.get("bytes") or 0)
+        if not count:  # a server that does not say what its model takes: no size is better than a wrong one
+            continue
         used += count
         width = min(1000 - start, max(12, round(1000 * count / budget)))
         name = names.get(str(part.get("model"))) or str(part.get("name") or part.get("model") or "")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from batuta.catalog.defaults import Surroundings
 from batuta.catalog.demonstration import budget_for
 from batuta.catalog.entities import MemoryNeed, ModelSpec, Role
-from batuta.catalog.role_keeper import RoleKeeper
+from batuta.catalog.role_keeper import RoleKeeper, first_model
 
 AROUND = Surroundings(is_online=lambda _: True)
 B, E = Role.BRAIN, Role.EXECUTOR
@@ -43,6 +43,15 @@ def test_without_surroundings_there_are_no_defaults() -> None:
     """Where nobody knows what is in memory and online, nobody is chosen."""
     keeper = RoleKeeper({B: None, E: None})
     assert _roles(keeper, _spec("one"), around=None) == {}
+
+
+def test_only_a_chosen_brain_or_the_bundled_one_is_loaded_at_the_start() -> None:
+    """A brain by rule waits until it is needed: it may be large, and nobody is kept waiting for it."""
+    by_rule = _spec("found", roles=frozenset({B}))
+    assert first_model({"found": by_rule}, {B: "found"}) is None
+    assert first_model({"found": by_rule}, {}) is by_rule
+    assert first_model({"starter-brain": replace(PAIR[0], roles=frozenset({B}))}, {B: "starter-brain"}) is not None
+    assert first_model({"gone": replace(by_rule, id="gone", is_present=False)}, {}) is None
 
 
 PAIR = (_spec("starter-brain", 80, bundled_as=B), _spec("starter-coder", 70, bundled_as=E))

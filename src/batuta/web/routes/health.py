@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from batuta.catalog.entities import ModelSpec, Role
+from batuta.catalog.entities import ModelSpec
+from batuta.catalog.role_keeper import first_model
 from batuta.lifecycle.residency import ResidencyView, Snapshot
 from batuta.lifecycle.states import ModelState
 from batuta.observe.events import ModelStateChanged
@@ -68,12 +69,6 @@ def judge(
     return Verdict("healthy", is_ready=True, reason="there is nothing to wait for")  # 3
 
 
-def default_model(specs: Mapping[str, ModelSpec]) -> ModelSpec | None:
-    """Return the model that is loaded first: the present, enabled brain with the first id."""
-    brains = (s for s in specs.values() if Role.BRAIN in s.roles and s.is_present and s.enabled)
-    return min(brains, key=lambda spec: spec.id, default=None)
-
-
 def raw_routes(services: Services) -> dict[tuple[str, str], RawRoute]:
     """Return (method, path) -> handler, for the dispatcher's raw table."""
     probes = _Probes(services)
@@ -117,7 +112,7 @@ class _Probes:
 
     def _verdict(self, snapshot: Snapshot) -> Verdict:
         services = self._services
-        default = default_model(services.catalog.specs())
+        default = first_model(services.catalog.specs(), services.catalog.default_roles)
         return judge(
             loader=services.supervisor.state,
             is_looked=services.catalog.is_started,
