@@ -69,8 +69,14 @@ def form_of(path: Path | str) -> str:
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    is_folder = path.is_dir() and suffix != ".gguf"
-    return "safetensors" if suffix == safetensors.SUFFIX or is_folder else "gguf"
+    return "safetensors" if suffix == safetensors.SUFFIX or (suffix != ".gguf" and _is_folder(path)) else "gguf"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no path at all, which the check of the file says in words
+        return False
 
 
 def inspect(path: Path | str, roots: tuple[Path, ...]) -> Info:
