@@ -124,8 +124,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, *models: str, budget: int = BUDGET, **settings: Any) -> AsyncIterator[House]:
-    """Open a gateway with these model files and one provider, `ollama`, that is on this machine."""
+async def house(
+    folder: Path, *models: str, budget: int = BUDGET, is_looked: bool = True, **settings: Any
+) -> AsyncIterator[House]:
+    """Open a gateway with these model files and one provider, `ollama`, that is on this machine.
+
+    With `is_looked` false its catalog has not looked at anything yet.
+    """
     settings.setdefault("providers", (OLLAMA,))
     async with cast(folder, **settings) as it:
         for name in models or ("brain", "coder", "third"):
@@ -133,7 +138,8 @@ async def house(folder: Path, *models: str, budget: int = BUDGET, **settings: An
         stage = House(it, budget)
         await stage.runner.start()
         try:
-            await it.catalog.start()
+            if is_looked:
+                await it.catalog.start()
             yield stage
             stage.lifecycle.check()
         finally:

@@ -40,6 +40,36 @@ async def test_the_list_shows_every_promised_field(data_dir: Path) -> None:
         assert answer["devices"][0]["budget"] == 20_000
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/manage/models/brain/status", None),
+        ("POST", "/manage/models/brain/load", {}),
+        ("POST", "/manage/plan", {"model": "brain"}),
+    ],
+)
+async def test_a_model_named_before_the_first_look_is_not_called_unknown(
+    data_dir: Path, method: str, path: str, body: Any
+) -> None:
+    """The port opens before the disks have been looked at: the caller waits for that moment."""
+    async with house(data_dir, is_looked=False) as it:
+        _, early = it.start(method, path, body)
+        await it.clock.advance(1.0)
+        assert not early.done()
+        await it.cast.catalog.start()
+        await it.clock.advance(0.1)
+        assert (await early).status < 300
+
+
+async def test_a_first_look_that_takes_too_long_is_not_waited_for_without_end(data_dir: Path) -> None:
+    """After ten seconds the answer is what is known so far."""
+    async with house(data_dir, is_looked=False) as it:
+        _, early = it.start("GET", "/manage/models/brain/status")
+        await it.clock.advance(10.1)
+        assert (await early).status == 404
+        await it.cast.catalog.start()
+
+
 async def test_refresh_looks_again(data_dir: Path) -> None:
     """`?refresh=1` finds the file that was copied a moment ago; without it nothing is looked at."""
     async with house(data_dir) as it:

@@ -10,7 +10,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Body, Depends, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
 from batuta import kinds
@@ -20,6 +20,7 @@ from batuta.errors import BadRequest, BatutaError, ModelDisabled, NoFit
 from batuta.loader.paths import log_name
 from batuta.web.disconnect import cancel_on_disconnect
 from batuta.web.errors import NotFound
+from batuta.web.first_look import first_look
 from batuta.web.routes import manage_forms as f
 from batuta.web.services import Services
 from batuta.web.views import (
@@ -51,8 +52,16 @@ def router(services: Services) -> APIRouter:
 
 
 def _add_models(routes: APIRouter, models: _Models) -> None:
+    async def looked() -> None:
+        await first_look(models.services)
+
+    known = [Depends(looked)]  # who names a model waits until it can be known
+
     def add(method: str, path: str, endpoint: Any, summary: str, **rest: Any) -> None:
-        routes.add_api_route(path, endpoint, methods=[method], summary=summary, tags=["models"], **rest)
+        waits = known if "{model_id" in path or path == "/plan" else None
+        routes.add_api_route(
+            path, endpoint, methods=[method], summary=summary, tags=["models"], dependencies=waits, **rest
+        )
 
     one = "/models/{model_id:path}"
     add("GET", "/models", models.all, "List all models with their status", response_model=f.ModelList)
@@ -80,28 +89,28 @@ def _add_models(routes: APIRouter, models: _Models) -> None:
 
 class _Models:
     def __init__(self, services: Services) -> None:
-        self._services = services
+        self.services = services
 
     def _spec(self, model_id: str) -> ModelSpec:
-        return self._services.catalog.resolve(model_id)
+        return self.services.catalog.resolve(model_id)
 
     def _meant(self, model_id: str, ending: str) -> ModelSpec:
         """Return the model meant by `{model_id}/{ending}`: the one before the ending, or the one of that whole name."""
-        catalog = self._services.catalog
+        catalog = self.services.catalog
         whole = catalog.get(f"{model_id}/{ending}")
         return whole if whole is not None and catalog.get(model_id) is None else self._spec(model_id)
 
     def _view(self, spec: ModelSpec) -> View:
-        return model_view(self._services, spec)
+        return model_view(self.services, spec)
 
     async def all(
         self, *, refresh: Annotated[bool, Query(description="look at disks and providers again first")] = False
     ) -> View:
         """Every model of the catalog with where it stands, and the memory they share."""
         if refresh:
-            await self._services.catalog.refresh()
-            await self._services.runner.observe()
-        return {"models": model_views(self._services), "devices": memory_view(self._services)}
+            await self.services.catalog.refresh()
+            await self.services.runner.observe()
+        return {"models": model_views(self.services), "devices": memory_view(self.services)}
 
     async def one(self, model_id: str) -> View:
         """One model: by id, path or file name."""
@@ -119,7 +128,7 @@ class _Models:
         spec = self._spec(model_id)
         if not spec.enabled:
             raise ModelDisabled(f"{spec.id} is switched off; switch it on first (PATCH enabled: true)", model=spec.id)
-        plan = self._services.runner.plan_load(spec.id)
+        plan = self.services.runner.plan_load(spec.id)
         ways = {"pinned_by": list(plan.pinned_by), "held_by": list(plan.held_by)}
         in_the_way = {way: models for way, models in ways.items() if models}
         if plan.fits == "never" or in_the_way:
@@ -130,7 +139,7 @@ class _Models:
                 suggestion=self._suggestion(spec),
                 details=in_the_way,
             )
-        self._services.runner.request_load(spec.id, deadline=self._deadline(self._services.settings.queue.deadline_s))
+        self.services.runner.request_load(spec.id, deadline=self._deadline(self.services.settings.queue.deadline_s))
         return self._view(spec)
 
     async def wait(
@@ -141,7 +150,7 @@ class _Models:
         deadline = self._deadline((form or f.WaitForm()).timeout_s)
         try:
             async with cancel_on_disconnect(request.scope, request.receive) as client:
-                await self._services.runner.wait_ready(spec.id, deadline=deadline)
+                await self.services.runner.wait_ready(spec.id, deadline=deadline)
         except BatutaError as error:
             error.suggestion = error.suggestion or self._suggestion(spec)
             raise
@@ -153,37 +162,37 @@ class _Models:
         `cannot_unload` for one whose server Batuta cannot stop; the message says what a person can do.
         """
         spec = self._spec(model_id)
-        self._services.runner.unload(spec.id)
+        self.services.runner.unload(spec.id)
         return self._view(spec)
 
     async def alternative(self, model_id: str) -> View:
         """Who would answer best in its place: an external API, then what is loaded, then what fits."""
-        model, reason = self._services.gateway.alternative(self._meant(model_id, "alternative").id)
+        model, reason = self.services.gateway.alternative(self._meant(model_id, "alternative").id)
         return {"model": model, "reason": reason}
 
     async def reset_failed(self, form: Annotated[f.ResetForm | None, Body()] = None) -> View:
         """Forget failures, of one model or of all; answers which were in the cache."""
         name = form.model if form else None
-        return {"reset": self._services.runner.reset_failed(self._spec(name).id if name else None)}
+        return {"reset": self.services.runner.reset_failed(self._spec(name).id if name else None)}
 
     async def patch(self, model_id: str, form: f.PatchForm) -> View:
         """Change what is sent, leave the rest. Kept over restarts; nothing changes when it cannot be saved."""
         spec = self._spec(model_id)
         changes = form.model_dump(include=form.model_fields_set)
-        spec = await self._services.catalog.patch(spec.id, **changes)
+        spec = await self.services.catalog.patch(spec.id, **changes)
         if changes.get("enabled") and spec.enabled:  # also one that was given up after failures, not by a person
-            self._services.runner.set_enabled(spec.id, True)
+            self.services.runner.set_enabled(spec.id, True)
         return self._view(spec)
 
     async def forget(self, model_id: str) -> None:
         """Forget a model whose file or listing is gone, and what was set about it; `conflict` for one that is there."""
-        await self._services.catalog.forget(self._spec(model_id).id)
+        await self.services.catalog.forget(self._spec(model_id).id)
 
     async def story(self, model_id: str) -> View:
         """What happened to it and why, oldest first; the last 200 lines."""
         spec = self._meant(model_id, "story")
-        offset = self._services.clock.wall() - self._services.clock.monotonic()
-        lines = self._services.runner.story(spec.id)
+        offset = self.services.clock.wall() - self.services.clock.monotonic()
+        lines = self.services.runner.story(spec.id)
         return {
             "model": spec.id,
             "story": [
@@ -194,22 +203,22 @@ class _Models:
 
     async def plan(self, form: f.PlanForm) -> View:
         """What loading it would do, without doing it."""
-        return plan_view(self._services.runner.plan_load(self._spec(form.model).id))
+        return plan_view(self.services.runner.plan_load(self._spec(form.model).id))
 
     async def log(self, model_id: str) -> PlainTextResponse:
         """The last 200 lines that the model's process wrote."""
         spec = self._spec(model_id)
-        path = self._services.settings.log_dir / "models" / log_name(spec.id)
+        path = self.services.settings.log_dir / "models" / log_name(spec.id)
         text = await asyncio.to_thread(tail, path)
         if text is None:
             raise NotFound(f"{spec.id} has no log: it has not been loaded on this machine yet")
         return PlainTextResponse(text, headers={"x-content-type-options": "nosniff"})
 
     def _deadline(self, seconds: float) -> float:
-        return self._services.clock.monotonic() + seconds
+        return self.services.clock.monotonic() + seconds
 
     def _suggestion(self, spec: ModelSpec) -> str | None:
-        return self._services.gateway.alternative(spec.id)[0]
+        return self.services.gateway.alternative(spec.id)[0]
 
 
 def tail(path: Path) -> str | None:

@@ -28,6 +28,7 @@ from batuta.web.auth import Identity
 from batuta.web.disconnect import Receive, cancel_on_disconnect, read_body
 from batuta.web.dispatch import RawRoute, Scope
 from batuta.web.errors import error_response
+from batuta.web.first_look import first_look
 from batuta.web.services import Services
 from batuta.web.session import Send
 from batuta.web.shape import refuse_crowded
@@ -47,7 +48,6 @@ STATUS_VALUES = {
 LAST_WORDS_S = 0.5  # for a reader who does not read
 LONGEST_NAME = 512  # characters of a model's name; a file's name has at most 255
 _HOP = HOP.encode()
-FIRST_LOOK_S = 10.0  # a tenth of a second as a rule; thousands of new files on a slow disk take longer
 _FALLBACK = {b"allow": True, b"deny": False}
 _PRIORITY = {b"interactive": Priority.INTERACTIVE, b"normal": Priority.NORMAL, b"batch": Priority.BATCH}
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
@@ -110,8 +110,7 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
 
     async def route(scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:  # noqa: ARG001  # the edge has judged it
         body = await read_body(receive, limit)
-        if not services.catalog.is_started:
-            await _first_look(services)
+        await first_look(services)
         fallback, priority, hops = _wishes(scope["headers"])
         refuse_crowded(body)
         try:
@@ -148,13 +147,6 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
                 reply.close()
 
     return route
-
-
-async def _first_look(services: Services) -> None:
-    """Wait for the catalog's first look: the port opens before it, and a model must not be unknown in that moment."""
-    until = services.clock.monotonic() + FIRST_LOOK_S
-    while not services.catalog.is_started and services.clock.monotonic() < until:
-        await services.clock.sleep(0.02)
 
 
 def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[bool | None, Priority, int]:
