@@ -11,6 +11,8 @@
     │   ├── UnsupportedMedia     415 unsupported_media_type
     │   ├── ContextFull          400 context_full
     │   ├── LoopFound            508 loop
+    │   ├── ContentRefused       400 content_refused (a provider's content rules)
+    │   ├── LocalOnly            403 local_only (only models of this machine may answer, and none can)
     │   └── UpstreamRejected     the provider says the request is wrong (its own 4xx status)
     ├── ModelError           this model cannot answer now; another one may
     │   ├── ModelLoading         503 model_loading (deadline passed while it loads)
@@ -26,10 +28,16 @@
     │   ├── UpstreamOverloaded   503 upstream_overloaded
     │   ├── UpstreamRateLimited  429 upstream_rate_limited
     │   ├── KeyInvalid           502 key_invalid
+    │   ├── KeyMissing           502 key_missing (nobody has given a key, or all are switched off)
+    │   ├── OutOfCredit          429 out_of_credit
+    │   ├── BudgetReached        429 budget_reached (a limit that a person set for a key)
+    │   ├── PermissionDenied     502 permission_denied (the key is good, but not for this model)
     │   └── StreamBroken         502 stream_broken (after the commit point: always in-band)
     ├── HostError            this machine is in the way
     │   ├── LoaderDown           503 loader_down
     │   ├── QueueFull            503 queue_full
+    │   ├── VaultSealed          503 vault_sealed (the master key is not there)
+    │   ├── VaultTampered        503 vault_tampered
     │   ├── AddressInUse         start-up: the port is taken
     │   ├── AlreadyRunning       start-up: this data folder has a gateway
     │   └── BadSettings          start-up: a setting is wrong
@@ -170,6 +178,19 @@ class LoopFound(CallerError):
     code = "loop"
 
 
+class ContentRefused(CallerError):
+    """The provider's rules on content forbid the question or its answer."""
+
+    code = "content_refused"
+
+
+class LocalOnly(CallerError):
+    """Nothing may leave this machine, and no model on it can answer."""
+
+    http_status = 403
+    code = "local_only"
+
+
 class PayloadTooLarge(CallerError):
     """The body is larger than the edge admits."""
 
@@ -290,6 +311,36 @@ class KeyInvalid(ProviderError):
     code = "key_invalid"
 
 
+class KeyMissing(ProviderError):
+    """The provider needs a key and there is none that may be used."""
+
+    code = "key_missing"
+    retryable = False
+
+
+class OutOfCredit(ProviderError):
+    """The provider says that the account behind the key has no credit, or a spending limit of its own is reached."""
+
+    http_status = 429
+    code = "out_of_credit"
+    retryable = False
+
+
+class BudgetReached(ProviderError):
+    """The limit that a person set for a key would be passed; nothing was sent."""
+
+    http_status = 429
+    code = "budget_reached"
+    retryable = False
+
+
+class PermissionDenied(ProviderError):
+    """The provider knows the key, but does not let it use this model."""
+
+    code = "permission_denied"
+    retryable = False
+
+
 class StreamBroken(ProviderError):
     """The answer stopped in the middle; it is reported in-band and never restarted."""
 
@@ -315,6 +366,20 @@ class QueueFull(HostError):
     """More requests wait than the admission limit allows."""
 
     code = "queue_full"
+
+
+class VaultSealed(HostError):
+    """The vault's master key is not there, so no stored key can be read; local models serve on."""
+
+    code = "vault_sealed"
+    retryable = False
+
+
+class VaultTampered(HostError):
+    """A stored key is not as it was written: changed, moved to another provider, or older than it should be."""
+
+    code = "vault_tampered"
+    retryable = False
 
 
 class AddressInUse(HostError):

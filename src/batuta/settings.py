@@ -113,6 +113,7 @@ class ProviderSettings(Section):
     key_env: str | None = None  # name of the environment variable that holds its key
     is_local: bool | None = None  # it runs here and takes memory here; none: yes for lmstudio, ollama, ... alone
     max_in_flight: int = 0  # requests at once; 0: no limit
+    preset: str = ""  # which known API it is (`groq`, `mistral`, ...); empty: the one its host belongs to, if any
 
 
 class Settings(Section):

@@ -56,6 +56,7 @@ def configured_providers(settings: Settings) -> dict[str, ProviderState]:
             key_ref=f"env:{each.key_env}" if each.key_env else None,
             is_local=is_loaded(each.kind) if each.is_local is None else each.is_local,
             max_in_flight=each.max_in_flight,
+            preset=each.preset,
         )
         states[each.id] = ProviderState(provider, "settings")
     return states

@@ -60,6 +60,7 @@ class Provider:
         is_local: the backend runs on this machine or network and holds memory here.
         max_in_flight: requests at once; 0 means no limit.
         enabled: a person's switch.
+        preset: which API it is (a row of `known/providers.toml`), for what is peculiar to that one; empty: by its host.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Provider:
     is_local: bool = False
     max_in_flight: int = 0
     enabled: bool = True
+    preset: str = ""
 
     @property
     def origin(self) -> tuple[str, str, int]:

@@ -28,6 +28,7 @@ def provider_row(provider: Provider, source: str) -> dict[str, Any]:
         "is_local": provider.is_local,
         "max_in_flight": provider.max_in_flight,
         "enabled": provider.enabled,
+        "preset": provider.preset,
     }
 
 
@@ -42,6 +43,7 @@ def provider_of(row: Row) -> tuple[Provider, str]:
         is_local=bool(row["is_local"]),
         max_in_flight=int(row["max_in_flight"]),
         enabled=bool(row["enabled"]),
+        preset=row["preset"] or "",
     )
     return provider, str(row["source"])
 

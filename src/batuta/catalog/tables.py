@@ -31,6 +31,7 @@ providers = Table(
     Column("is_local", Boolean, nullable=False),
     Column("max_in_flight", Integer, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    Column("preset", String),
 )
 
 models = Table(

@@ -71,6 +71,17 @@ class Sampling:
     n: int = 1
 
 
+@dataclass(slots=True)
+class CallNote:
+    """What is learned of a call while it is made, beside its answer. Filled in by whoever knows it.
+
+    Attributes:
+        key_id: id of the key in the vault with which it was sent; empty: none, or one that is not in the vault.
+    """
+
+    key_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A chat turn to be answered.
@@ -83,6 +94,7 @@ class ChatRequest:
         stream: whether the caller wants deltas as they come.
         deadline: monotonic seconds after which nobody waits any more; None: the setting's default.
         extra: every field of the caller's JSON that has no place above, passed on as it came.
+        note: filled in on the way; None where nobody reads it.
     """
 
     model: str
@@ -92,6 +104,7 @@ class ChatRequest:
     stream: bool = False
     deadline: float | None = None
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    note: CallNote | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

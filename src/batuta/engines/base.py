@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec
-from batuta.chat.types import ChatRequest, Delta, Usage
+from batuta.chat.types import CallNote, ChatRequest, Delta, Usage
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -105,6 +105,7 @@ class RawCall:
         stream: the body asks for an event stream.
         deadline: monotonic seconds (the running loop's clock) at which the wait for the first byte ends.
         idle_s: seconds of silence after which a running stream counts as dead.
+        note: filled in on the way; None where nobody reads it.
     """
 
     path: str
@@ -113,6 +114,7 @@ class RawCall:
     deadline: float
     idle_s: float = 60.0
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
+    note: CallNote | None = field(default=None, compare=False)
 
 
 class RawReply(Protocol):
@@ -136,10 +138,11 @@ class RawReply(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingResult:
-    """Embeddings in the order of the inputs, one row of floats each."""
+    """Embeddings in the order of the inputs, one row of floats each. `key_id`: as of a `CallNote`."""
 
     vectors: tuple[tuple[float, ...], ...]
     usage: Usage
+    key_id: str = ""
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -25,10 +25,13 @@ from batuta.errors import (
     BatutaError,
     CannotUnload,
     Cause,
+    ContentRefused,
     ContextFull,
     KeyInvalid,
     ModelFailed,
     ModelLoading,
+    OutOfCredit,
+    PermissionDenied,
     ProviderError,
     StreamBroken,
     UpstreamFailed,
@@ -42,6 +45,26 @@ from batuta.errors import (
 MAX_TEXT = 500  # characters of the backend's own words in a message
 MAX_RETRY_AFTER_S = 60.0  # a longer wait is another candidate's chance
 LOADING_RETRY_S = 2.0  # llama-server names no time; its progress moves in seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How one backend shows a fault in a way of its own. Looked at before what is common to all.
+
+    Attributes:
+        seen: what it is.
+        status: the HTTP status it comes with; None: any, or none.
+        words: found in the raw body, or in `kind: message` of an error inside an answer; None: whatever it says.
+    """
+
+    seen: Seen
+    status: int | None = None
+    words: re.Pattern[str] | None = None
+
+    def fits(self, status: int | None, raw: str) -> bool:
+        """Say whether this is what the backend shows."""
+        is_status = self.status is None or self.status == status
+        return is_status and (self.words is None or self.words.search(raw) is not None)
 
 
 class Seen(StrEnum):
@@ -85,6 +108,8 @@ class Seen(StrEnum):
     NOT_RESIDENT = "not_resident"
     WRONG_MODEL = "wrong_model"
     BROKEN_FILE = "broken_file"
+    FORBIDDEN = "forbidden"
+    CONTENT = "content"
     CANNOT_UNLOAD = "cannot_unload"
     ENGINE_DEAD = "engine_dead"
 
@@ -117,7 +142,9 @@ FAULTS: dict[Seen, Fault] = {
     Seen.REDIRECT: Fault("3xx", UpstreamFailed, "wants to send us elsewhere, and Batuta takes no key elsewhere"),
     Seen.KEY_REFUSED: Fault("401, 403", KeyInvalid, "refused the key; check it", Cause.AUTH),
     Seen.RATE_LIMITED: Fault("429", UpstreamRateLimited, "limits how often this key may ask", Cause.QUOTA),
-    Seen.OUT_OF_CREDIT: Fault("402", UpstreamRateLimited, "says this key has no credit left", Cause.QUOTA),
+    Seen.OUT_OF_CREDIT: Fault("402", OutOfCredit, "says this key has no credit left", Cause.QUOTA),
+    Seen.FORBIDDEN: Fault("the key is good, not for this", PermissionDenied, "does not let this key use the model"),
+    Seen.CONTENT: Fault("content rules", ContentRefused, "refused the conversation for its content"),
     Seen.LOADING: Fault("503 `Loading model`", ModelLoading, "is still loading the model", Cause.TIMEOUT),
     Seen.OVERLOADED: Fault("503, 529", UpstreamOverloaded, "is too busy"),
     Seen.TOO_SLOW: Fault("408, 504, 524", UpstreamTimeout, "says that it took too long itself", Cause.TIMEOUT),
@@ -299,6 +326,7 @@ def classify(
     model: str | None = None,
     hide: str = "",
     now: Callable[[], float] = time.time,
+    signs: Sequence[Sign] = (),
 ) -> BatutaError:
     """Return the error for an answer whose status is not 200.
 
@@ -310,14 +338,16 @@ def classify(
         model: the model that was asked for.
         hide: the key that was sent: it is masked if the backend repeats it.
         now: wall seconds, for a Retry-After that is a date.
+        signs: the backend's own ways; the first that fits decides.
     """
     words = text_of(body)
-    seen = seen_in_status(status, words)
-    if seen in {Seen.REJECTED, Seen.SERVER_ERROR}:
-        raw = body.decode("utf-8", "replace")
+    raw = body.decode("utf-8", "replace")
+    own = next((sign.seen for sign in signs if sign.fits(status, raw)), None)
+    seen = own or seen_in_status(status, words)
+    if own is None and seen in {Seen.REJECTED, Seen.SERVER_ERROR}:
         seen = seen_in_words(raw) or seen
-        if seen is Seen.CONTEXT_FULL:
-            return context_full(raw, words=clean(words, hide), where=where, model=model)
+    if seen is Seen.CONTEXT_FULL:
+        return context_full(raw, words=clean(words, hide), where=where, model=model)
     wait = parse_retry_after(headers.get("retry-after"), now=now())
     if seen is Seen.LOADING and wait is None:
         wait = LOADING_RETRY_S
@@ -371,15 +401,20 @@ def _first_number(patterns: tuple[str, ...], text: str) -> int | None:
     return next((int(match[1]) for match in found if match), None)
 
 
-def from_answer(error: InBandError, *, where: str, model: str | None = None, hide: str = "") -> BatutaError:
-    """Return the error for one that came where an answer belongs."""
-    # 1. A status it names; 2. a kind we know; 3. an error without a name.
-    if error.status is not None:
+def from_answer(
+    error: InBandError, *, where: str, model: str | None = None, hide: str = "", signs: Sequence[Sign] = ()
+) -> BatutaError:
+    """Return the error for one that came where an answer belongs. `signs`: as of `classify`."""
+    # 1. The backend's own signs; 2. a status it names; 3. a kind we know; 4. an error without a name.
+    said = f"{error.kind}: {error.message}"
+    if own := next((sign.seen for sign in signs if sign.fits(error.status, said)), None):
+        seen = own
+    elif error.status is not None:
         seen = seen_in_status(error.status, error.message)
     else:
         seen = KINDS.get(error.kind.lower(), Seen.ERROR_IN_ANSWER)
-    if seen in {Seen.REJECTED, Seen.SERVER_ERROR, Seen.ERROR_IN_ANSWER, Seen.CONTEXT_FULL}:
-        seen = seen_in_words(f"{error.kind}: {error.message}") or seen
+    if own is None and seen in {Seen.REJECTED, Seen.SERVER_ERROR, Seen.ERROR_IN_ANSWER, Seen.CONTEXT_FULL}:
+        seen = seen_in_words(said) or seen
     if seen is Seen.CONTEXT_FULL:
         return context_full(error.message, words=clean(error.message, hide), where=where, model=model)
     return fault(seen, where=where, said=clean(error.message, hide), model=model, status=error.status)
@@ -405,8 +440,10 @@ def broken(error: BatutaError, *, model: str | None = None) -> StreamBroken:
     )
 
 
-def in_answer(body: bytes, *, where: str, model: str | None = None, hide: str = "") -> BatutaError | None:
-    """Return the error that the body of a 200 is, or None for one that may be an answer."""
+def in_answer(
+    body: bytes, *, where: str, model: str | None = None, hide: str = "", signs: Sequence[Sign] = ()
+) -> BatutaError | None:
+    """Return the error that the body of a 200 is, or None for one that may be an answer. `signs`: as of `classify`."""
     start = body[:64].lstrip().lower()
     if not start:
         return fault(Seen.EMPTY, where=where, model=model)
@@ -419,7 +456,7 @@ def in_answer(body: bytes, *, where: str, model: str | None = None, hide: str = 
     except orjson.JSONDecodeError:
         return fault(Seen.NO_ANSWER, where=where, model=model)
     error = find_error(parsed) if isinstance(parsed, dict) and "choices" not in parsed else None
-    return from_answer(error, where=where, model=model, hide=hide) if error else None
+    return from_answer(error, where=where, model=model, hide=hide, signs=signs) if error else None
 
 
 def is_provider_fault(error: BaseException) -> bool:

@@ -51,6 +51,7 @@ class UpstreamRequest:
         deadline: the loop's seconds at which the wait for the answer's head ends.
         idle_s: seconds of silence after which a body that has begun counts as dead.
         key: sent as `Authorization: Bearer`, with this request and no other.
+        key_header: name of the header that carries the bare key instead (`x-api-key`); empty: Authorization.
         name: what messages call the backend; empty: by its host and port.
     """
 
@@ -62,6 +63,7 @@ class UpstreamRequest:
     idle_s: float = 60.0
     key: Secret | None = None
     name: str = ""
+    key_header: str = ""
 
 
 class Transport:
@@ -122,10 +124,11 @@ class Transport:
         headers: Mapping[str, str] = MappingProxyType({}),
         timeout_s: float,
         key: Secret | None = None,
+        key_header: str = "",
     ) -> Any:
         """Return the JSON at a URL. Raises typed errors for everything that is not a 200 with JSON."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        reply = await self.send(UpstreamRequest("GET", url, headers, None, deadline, timeout_s, key))
+        reply = await self.send(UpstreamRequest("GET", url, headers, None, deadline, timeout_s, key, "", key_header))
         where = urlsplit(url).netloc
         if reply.status != 200:
             hide = key.reveal() if key else ""
@@ -203,7 +206,10 @@ async def _collect(reply: Reply, parts: list[bytes]) -> None:
 def _headers(request: UpstreamRequest) -> dict[str, str]:
     headers = dict(request.headers)
     if request.key:
-        headers["authorization"] = f"Bearer {request.key.reveal()}"
+        if request.key_header:
+            headers[request.key_header] = request.key.reveal()
+        else:
+            headers["authorization"] = f"Bearer {request.key.reveal()}"
     for name, value in headers.items():
         if _NOT_IN_HEADER.search(value) or _NOT_IN_HEADER.search(name):
             raise BadRequest(f"The header {name!r} has characters that HTTP does not allow.")

@@ -20,6 +20,7 @@ from batuta.errors import (
     KeyInvalid,
     ModelFailed,
     ModelLoading,
+    OutOfCredit,
     StreamBroken,
     UpstreamFailed,
     UpstreamRateLimited,
@@ -221,7 +222,7 @@ def test_socket_errors(error: OSError, expected: type[BatutaError]) -> None:
     ("error", "expected"),
     [
         (InBandError("x"), UpstreamFailed),
-        (InBandError("x", "insufficient_quota"), UpstreamRateLimited),
+        (InBandError("x", "insufficient_quota"), OutOfCredit),
         (InBandError("x", "authentication_error", 500), UpstreamFailed),
         (InBandError("x", "Rate_Limit_Error"), UpstreamRateLimited),
         (InBandError("x", "", 401), KeyInvalid),
