@@ -18,10 +18,10 @@ from tools.starter.dialogue import Conversation, Turn
 from tools.starter.kinds import LANGUAGES
 
 # Model -> how often a conversation has several exchanges.
-SEVERAL = {"brain": 0.35, "coder": 0.2}
+SEVERAL = {"brain": 0.15, "coder": 0.1}
 
 
-def conversations(model: str, seed: int, *, longest: int = 5) -> Iterator[Conversation]:
+def conversations(model: str, seed: int, *, longest: int = 4) -> Iterator[Conversation]:
     """Yield conversations without end. model: brain | coder; longest: exchanges in one."""
     rng = Random(seed)
     lesson = import_module(f"tools.starter.{model}.exchanges")

@@ -1,9 +1,12 @@
 """Measures a starter model on held-out phrasings and values, through the engine that serves it, and prints the scores.
 
-    python -m tools.starter.evaluate brain --gguf FILE [--out scores.json] [--show 20]
+    python -m tools.starter.evaluate brain --gguf FILE --text FILE [--out scores.json] [--show 20]
 
 Brain: on topic, admits what it does not know, plans, no empty or looping answer. Coder: the program of the answer is
 run in a process with limits and an empty environment, and must print what the kind's own program prints.
+
+Training text is made from phrasings with words exchanged at random, so a held-out question might be in it by chance:
+with `--text`, those that are (whatever their case and last mark) are left out and counted.
 """
 
 from __future__ import annotations
@@ -158,6 +161,17 @@ def _prints_as(program: str, kind: Kind) -> Callable[[str], bool]:
     return is_right
 
 
+def unseen(questions: Sequence[Question], text: Path) -> list[Question]:
+    """Return the questions that nobody asks in the training text of `corpus.py`."""
+    with text.open(encoding="utf-8") as file:
+        asked = {_bare(content) for line in file for role, content in json.loads(line) if role == "user"}
+    return [question for question in questions if _bare(question.text) not in asked]
+
+
+def _bare(text: str) -> str:
+    return text.casefold().rstrip("?.! ")
+
+
 def is_looping(answer: str) -> bool:
     """Say whether the same eight words come again and again."""
     words = answer.split()
@@ -228,6 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.starter.evaluate", description=__doc__.splitlines()[0])
     parser.add_argument("model", choices=("brain", "coder"))
     parser.add_argument("--gguf", type=Path, required=True)
+    parser.add_argument("--text", type=Path, help="the training text, whose questions are left out")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=int, default=0, help="wrong answers to print, of each part")
     parser.add_argument("--threads", type=int, default=2)
@@ -235,13 +250,25 @@ def main() -> None:
     wanted = parser.parse_args()
     rng = Random(20_260_101)  # the same questions every time
     questions = list(brain_questions(rng) if wanted.model == "brain" else coder_questions(rng))
+    every = len(questions)
+    if wanted.text is not None:
+        questions = unseen(questions, wanted.text)
+    new = len(questions)
+    if new < every:
+        print(f"{every - new} of {every} questions are in the training text by chance and left out")
     if wanted.share < 1:
         questions = [question for question in questions if rng.random() < wanted.share]
     scores, loops, speed = measure(Model(wanted.gguf, threads=wanted.threads), questions)
     _print(scores, loops, speed, wanted.show)
     if wanted.out is not None:
         parts = {part: {"right": score.right, "asked": score.asked} for part, score in scores.items()}
-        told = {"parts": parts, "looping": len(loops), "asked": len(questions), "tokens_per_second": round(speed)}
+        told = {
+            "parts": parts,
+            "looping": len(loops),
+            "asked": len(questions),
+            "left_out": every - new,
+            "tokens_per_second": round(speed),
+        }
         wanted.out.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,7 @@
-"""How people really type: no capitals, no accents, a slip, a greeting in front. Before slots are filled. Pure."""
+"""How people really type: other words, no capitals, no accents, a slip, a greeting in front.
+
+For templates whose slots are not filled yet, so that values stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 import unicodedata
 from random import Random
 
-from tools.starter import grammar
+from tools.starter import grammar, synonyms
 
 BEFORE = {
     "en": ("hi, ", "hello, ", "hey, ", "please, ", "quick question: ", "so, ", "ok, ", "hi! ", "sorry, ", "um, "),
@@ -17,17 +20,23 @@ AFTER = {
     "pt": (" por favor", " obrigado", ", obrigada!", " ?", "...", "!", " por favor?", ", pode me dizer?"),
 }
 _WORD = re.compile(r"[^\W\d_]{5,}")
+OTHER_WORD = 0.15  # how often a word that has synonyms is said by another
+LOSES_ONE = 0.06  # how often a word is left out
 
 
-def noisy(text: str, language: str, rng: Random, *, may_slip: bool = True) -> str:
-    """Return the text as somebody in a hurry would type it.
+def noisy(text: str, language: str, rng: Random, *, may_slip: bool = True, may_lose: bool = False) -> str:
+    """Return the text as somebody in a hurry would type it, who may well have chosen other words.
 
     Args:
         text: an expanded template, its slots not yet filled.
         language: en or pt.
         rng: where chance comes from.
         may_slip: letters may be swapped or lost in one word.
+        may_lose: one word may be left out, whatever it is; not where each word counts.
     """
+    text = synonyms.exchanged(text, language, rng, OTHER_WORD)
+    if may_lose and rng.random() < LOSES_ONE:
+        text = _one_lost(text, rng)
     if rng.random() < 0.35:
         text = _lowered(text)
     if language == "pt" and rng.random() < 0.35:
@@ -52,6 +61,12 @@ def without_accents(text: str) -> str:
 
 def _lowered(text: str) -> str:
     return text.lower()
+
+
+def _one_lost(text: str, rng: Random) -> str:
+    words = text.split(" ")
+    at = rng.randrange(len(words))
+    return text if len(words) < 4 or "{" in words[at] else " ".join(words[:at] + words[at + 1 :])
 
 
 def _first_lowered(text: str) -> str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -34,6 +35,10 @@ BATCH = 4096  # tokens a step
 CHECKPOINT_S = 240.0
 DECIDES, LONG = 8, 120  # tokens
 HEAVY, PLAIN, LIGHT = 6, 2, 1
+# How often the last answer of a conversation is cut off after its first tokens. What is asked is decided there; the
+# rest of an answer is the same each time, and would take the room of other questions. Programs differ to the end.
+CUT = {"brain": 0.75, "coder": 0.25}
+CUT_AT = (10, 22)  # tokens, at least and at most
 PEAK_MATRIX, PEAK_TABLE = 0.015, 2e-3  # learning rates of Muon and of AdamW
 WARM_UP = 100  # steps
 TAIL = 0.6  # the last part of the run, in which the rates fall to nothing
@@ -80,8 +85,17 @@ class Rows:
     learned: np.ndarray
 
 
-def pack(text: Path, tokenizer: Tokenizer, row: int, *, over: int = 0) -> Rows:
-    """Lay conversations into rows, whole; those longer than a row, or not longer than `over`, are left out."""
+def pack(text: Path, tokenizer: Tokenizer, row: int, *, over: int = 0, cut: float = 0.0) -> Rows:
+    """Lay conversations into rows; those longer than a row, or not longer than `over`, are left out.
+
+    Args:
+        text: the file of `corpus.py`.
+        tokenizer: of `train_tokenizer`.
+        row: tokens of a row.
+        over: how short a conversation is left to the shorter rows, in tokens.
+        cut: how often the last answer is cut off, 0..1.
+    """
+    number = 0
     rows: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     ids: list[int] = []
@@ -96,12 +110,18 @@ def pack(text: Path, tokenizer: Tokenizer, row: int, *, over: int = 0) -> Rows:
         encoded = tokenizer.encode_batch([_piece for turns in some for _piece in _pieces(turns)])
         at = 0
         for turns in some:
-            conversation, learned = [0], [0]
+            conversation, learned, last = [0], [0], 0
             for role, _ in turns:
                 head, body = encoded[at].ids, encoded[at + 1].ids
                 at += 2
                 conversation += head + body
+                last = len(body)
                 learned += [0] * len(head) + (_counts(len(body)) if role == "assistant" else [0] * len(body))
+            number += 1
+            rng = Random(number)  # a conversation is cut in the same way for every length of rows
+            if rng.random() < cut:
+                end = len(conversation) - last + rng.randint(*CUT_AT)
+                conversation, learned = conversation[:end], learned[:end]
             if not over < len(conversation) - 1 <= row:
                 continue
             if len(ids) + len(conversation) > row + 1:
@@ -293,7 +313,10 @@ def main() -> None:
         raise SystemExit(f"{tokenizer_file} is not a tokenizer of this project")
     packed = work / "tokens.npz"
     if not packed.exists() or packed.stat().st_mtime < wanted.text.stat().st_mtime:
-        some = [pack(wanted.text, tokenizer, row, over=over) for row, over in zip(ROWS, (0, *ROWS), strict=False)]
+        some = [
+            pack(wanted.text, tokenizer, row, over=over, cut=CUT[wanted.model])
+            for row, over in zip(ROWS, (0, *ROWS), strict=False)
+        ]
         np.savez(
             packed, **{f"{name}{i}": getattr(p, name) for i, p in enumerate(some) for name in ("tokens", "learned")}
         )

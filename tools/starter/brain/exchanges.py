@@ -1,14 +1,14 @@
-"""Questions and answers of starter-brain: help, who it is, small talk, what it does not know, plans."""
+"""Questions and answers of starter-brain: help, who it is, small talk, what it does not know, plans, echoes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from tools.starter import grammar, plans
+from tools.starter import grammar, phrasings, plans
 from tools.starter.brain import help_all, talk_all
 from tools.starter.brain.unknown_lists import FILL
-from tools.starter.coder.exchanges import KINDS
+from tools.starter.coder.exchanges import KINDS, ways_of_kind
 from tools.starter.dialogue import Exchange, Turn, drawn
 from tools.starter.kinds import Kind, Topic
 from tools.starter.noise import noisy
@@ -25,7 +25,12 @@ SYSTEM = (
     "Be concise.",
 )
 # How often. Topics of help are many, so they take half; what is unknown has to be seen in many shapes.
-MIX = ((0.49, "help"), (0.10, "identity"), (0.16, "small_talk"), (0.20, "unknown"), (0.05, "plan"))
+MIX = ((0.50, "help"), (0.09, "identity"), (0.15, "small_talk"), (0.18, "unknown"), (0.05, "plan"), (0.03, "echo"))
+# Saying a text again is what a plan is mostly made of; it is learned soonest from what is nothing else.
+ECHO = {
+    "en": ("(Repeat|Say|Copy|Echo)( after me| this| exactly|): {task}", "(Write|Type) (this|the following): {task}"),
+    "pt": ("(Repita|Diga|Copie)( comigo| isto| exatamente|): {task}", "(Escreva|Digite) (isto|o seguinte): {task}"),
+}
 
 
 def exchange(rng: Random, language: str) -> Exchange:
@@ -33,6 +38,8 @@ def exchange(rng: Random, language: str) -> Exchange:
     what = drawn(MIX, rng)
     if what == "plan":
         return plan_exchange(rng, language)
+    if what == "echo":
+        return echo_exchange(rng, language)
     # What is unknown is divided into fields of very different width: each template counts the same.
     topic = rng.choices(UNKNOWN, _WIDTHS)[0] if what == "unknown" else rng.choice(_OF_GROUP[what])
     return topic_exchange(topic, rng, language, fill=FILL[language])
@@ -40,12 +47,27 @@ def exchange(rng: Random, language: str) -> Exchange:
 
 def topic_exchange(topic: Topic, rng: Random, language: str, *, fill: Mapping[str, Sequence[str]]) -> Exchange:
     """Return a question on a topic, as somebody types it, and its answer."""
-    asked = noisy(grammar.expand(rng.choice(topic.ask[language]), rng), language, rng)
+    way = rng.choice(ways(topic, language))
+    asked = noisy(grammar.expand(way, rng), language, rng, may_lose=topic.group == "help")
     said = rng.choice(topic.say[language])
     names = sorted(grammar.slots(asked) | grammar.slots(said))
     # An answer may hold a path like `/manage/models/{id}`, which is no slot.
     values = {name: rng.choice(fill[name]) if name in fill else f"{{{name}}}" for name in names}
     return Turn("user", grammar.fill(asked, values)), Turn("assistant", grammar.fill(said, values))
+
+
+def ways(topic: Topic, language: str) -> tuple[str, ...]:
+    """Return all templates of the questions on a topic."""
+    more = phrasings.of("brain").get(topic.id)
+    return (*topic.ask[language], *more[language]) if more else tuple(topic.ask[language])
+
+
+def echo_exchange(rng: Random, language: str) -> Exchange:
+    """Return a text that is to be said again, and the text."""
+    task = task_of(rng.choice(KINDS), rng, language)
+    return Turn("user", grammar.fill(grammar.expand(rng.choice(ECHO[language]), rng), {"task": task})), Turn(
+        "assistant", task
+    )
 
 
 def plan_exchange(rng: Random, language: str) -> Exchange:
@@ -58,11 +80,11 @@ def plan_exchange(rng: Random, language: str) -> Exchange:
 
 def task_of(kind: Kind, rng: Random, language: str) -> str:
     """Return a request for a program, without a mark at its end, to stand in a longer text."""
-    text = kind.request(rng.choice(kind.ask[language]), kind.sample(rng, held_out=False), language, rng)
+    text = kind.request(rng.choice(ways_of_kind(kind, language)), kind.sample(rng, held_out=False), language, rng)
     return text.rstrip("?.! ")
 
 
 _OF_GROUP: Mapping[str, tuple[Topic, ...]] = {
     group: tuple(topic for topic in TOPICS if topic.group == group) for group in ("help", "identity", "small_talk")
 }
-_WIDTHS = [len(topic.ask["en"]) for topic in UNKNOWN]
+_WIDTHS = [len(ways(topic, "en")) for topic in UNKNOWN]

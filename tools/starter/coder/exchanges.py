@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tools.starter import grammar
+from tools.starter import grammar, phrasings
 from tools.starter.coder import beyond, numbers_all, repair, text_all
 from tools.starter.dialogue import Exchange, Turn, drawn
 from tools.starter.kinds import Kind
@@ -36,10 +36,16 @@ def exchange(rng: Random, language: str) -> Exchange:
     return kind_exchange(rng.choice(KINDS), rng, language)
 
 
+def ways_of_kind(kind: Kind, language: str) -> tuple[str, ...]:
+    """Return all templates of the requests for a kind of program."""
+    more = phrasings.of("coder").get(kind.id)
+    return (*kind.ask[language], *more[language]) if more else tuple(kind.ask[language])
+
+
 def kind_exchange(kind: Kind, rng: Random, language: str) -> Exchange:
     """Return a request for a program and the program."""
     values = kind.sample(rng, held_out=False)
-    asked = noisy(grammar.expand(rng.choice(kind.ask[language]), rng), language, rng)
+    asked = noisy(grammar.expand(rng.choice(ways_of_kind(kind, language)), rng), language, rng)
     said = {name: value.said(language) for name, value in values.items()}
     return Turn("user", grammar.fill(asked, said)), Turn("assistant", fenced(kind.program(values)))
 
