@@ -87,7 +87,8 @@ async def test_the_default_model_comes_back_with_the_loader(app: App, monkeypatc
 
 async def test_models_of_other_programs_are_booked_where_those_run(app: App) -> None:
     """On the first GPU if there is one; the loader's own where llama.cpp computes."""
-    app._engines_device, app.runner.lifecycle.ledgers["cuda0"] = "cuda0", MemoryLedger("cuda0", 10**9)
+    app._booking._others, app.runner.lifecycle.ledgers["cuda0"] = "cuda0", MemoryLedger("cuda0", 10**9)
+    app._booking.budgets["cuda0"] = 10**9
     await app.catalog.start()
     ollama = Provider("ollama", "ollama", base_url="http://127.0.0.1:1", is_local=True)
     app.catalog._providers |= {"ollama": ProviderState(ollama, "person"), "api": ProviderState(API, "person")}

@@ -1,4 +1,4 @@
-"""The composition root: makes every service once, in order, and runs them as one process. Knows everyone.
+"""Who is made of whom, and what is started in which order.
 
 The port opens first; the loader, the catalog and the default model follow while the page already shows how far they
 are. With `ordered`, the port opens last.
@@ -10,21 +10,16 @@ import asyncio
 import gc
 import logging
 import os
-import signal
-import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
-import uvicorn
-import uvloop
-from fastapi import FastAPI
-
-from batuta import __version__, starter
-from batuta.catalog import demonstration
+from batuta import starter
+from batuta.app.booking import Booking
+from batuta.app.engines import Engines, remembered
+from batuta.app.routes import build_dispatcher
 from batuta.catalog.change import Change
-from batuta.catalog.entities import MemoryNeed, ModelSpec, Provider, Role
+from batuta.catalog.entities import ModelSpec, Provider, Role
 from batuta.catalog.external import seen_keys
 from batuta.catalog.files import reader
 from batuta.catalog.finding import Places
@@ -35,8 +30,7 @@ from batuta.catalog.shelves import shelves
 from batuta.catalog.store import Store
 from batuta.clock import Clock, SystemClock
 from batuta.downloads.service import Downloads
-from batuta.engines import registry
-from batuta.engines.base import DescribedEngine, Engine, EngineInfo, ReportedModel
+from batuta.engines.base import DescribedEngine, EngineInfo, ReportedModel
 from batuta.engines.command import CommandEngine
 from batuta.engines.knock import Doorman
 from batuta.engines.local_worker import LocalWorker
@@ -45,191 +39,32 @@ from batuta.errors import BatutaError, Cause
 from batuta.gateway.admission import Admission
 from batuta.gateway.attempt import Patience
 from batuta.gateway.serve import Gateway
-from batuta.installation import listening_socket, make_folders, only_one, process_started, remove_record, write_record
-from batuta.lifecycle.events import BudgetSet
+from batuta.installation import process_started, remove_record
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.queueing import BoundedWait
 from batuta.lifecycle.runner import Runner
 from batuta.lifecycle.states import ModelState
 from batuta.loader.forms import estimate, inspect
-from batuta.loader.memory import HOST, Device, devices
+from batuta.loader.memory import devices
 from batuta.loader.supervisor import LoaderSupervisor
 from batuta.observe.bus import Bus
 from batuta.observe.events import (
     CatalogChanged,
     DefaultChanged,
     Fact,
-    Listening,
     LoaderChanged,
     ModelStateChanged,
     Started,
     Starting,
 )
-from batuta.observe.log import redactor
 from batuta.observe.metrics import Metrics
 from batuta.settings import Settings
 from batuta.tasks import Tasks
-from batuta.vault.secret import Secret
-from batuta.web.auth import Auth, bind_problem
-from batuta.web.dispatch import Dispatcher
-from batuta.web.edge import Edge
-from batuta.web.errors import install_error_handlers
-from batuta.web.protocol import server_config
-from batuta.web.routes import events, health, manage, manage_pulls, openai, pages
+from batuta.web.auth import Auth
 from batuta.web.services import Services
-from batuta.web.session import SignIn
 
 log = logging.getLogger("batuta.app")
-CLOSE_WITHIN_S = 5.0  # engines let go of their own tasks and connections; none of them is worth a longer wait
-
-
-def run(settings: Settings, *, listener: Callable[[Fact], None] | None = None, keep_loader: bool = False) -> int:
-    """Run the gateway until it is told to stop (SIGINT, SIGTERM); return the exit code.
-
-    Args:
-        settings: the whole tree.
-        listener: called with every fact, on the loop's thread.
-        keep_loader: leave the loader with its models for its grace time; otherwise it ends too.
-
-    Raises:
-        BadSettings: it may not listen there, or a folder cannot be used.
-        AddressInUse: the port is taken.
-        AlreadyRunning: this data folder has a gateway.
-    """
-    if (problem := bind_problem(settings)) is not None:
-        raise problem
-    make_folders(settings)
-    with (
-        only_one(settings),
-        listening_socket(settings) as sock,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
-    ):
-        return loop.run(_main(settings, sock, listener, keep_loader=keep_loader))
-
-
-async def _main(
-    settings: Settings, sock: socket.socket, listener: Callable[[Fact], None] | None, *, keep_loader: bool
-) -> int:
-    app = App(settings)
-    app.catalog.listens_at(*sock.getsockname()[:2])
-    if listener is not None:
-        app.bus.listen(listener)
-    server = _Server(server_config(app.dispatcher, settings))
-    try:
-        async with asyncio.TaskGroup() as group:
-            start = group.create_task(_start(app), name="start")
-            _on_signals(server, start)
-            if settings.ordered:
-                await asyncio.wait({start})
-            announce = group.create_task(_announce(app, server, sock), name="announce")
-            await server.serve(sockets=[sock])
-            start.cancel()
-            announce.cancel()
-    except* BatutaError as errors:
-        raise errors.exceptions[0] from None
-    finally:
-        await app.aclose(keep_loader=keep_loader)
-    return 0
-
-
-async def _start(app: App) -> None:
-    await app.start()
-    if app.settings.ordered:
-        await app.wait_for_default()
-
-
-def _on_signals(server: _Server, start: asyncio.Task[None]) -> None:
-    """End on SIGINT and SIGTERM, also while the start is still under way."""
-
-    def stop() -> None:
-        start.cancel()
-        server.stop()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the process has one door for signals, `_main`."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
-
-    def stop(self) -> None:
-        """End: no new connection, running answers to their end, within limits. A second call cuts them."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-
-async def _announce(app: App, server: _Server, sock: socket.socket) -> None:
-    await server.is_up.wait()
-    host, port = sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{port}"
-    write_record(app.settings, url, app.auth.local_token)
-    app.bus.publish(Listening(url, time.time() - process_started()))
-    log.info("listening on %s", url)
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """Engines by provider id, made when a provider is first met."""
-
-    transport: Transport
-    local: LocalWorker
-    made: dict[str, tuple[Provider, Engine]]
-
-    def of(self, provider: Provider) -> Engine:
-        """Return the provider's engine. Raises BadSettings for a kind nobody serves."""
-        if provider.kind == LocalWorker.kind:
-            return self.local
-        known = self.made.get(provider.id)
-        if known is not None and known[0] == provider:
-            return known[1]
-        engine = registry.create(provider, self.transport, key=_key_of(provider))
-        self.made[provider.id] = (provider, engine)
-        return engine
-
-    def take_outdated(self, provider_id: str, provider: Provider | None) -> Engine | None:
-        """Forget and return the engine of a provider that is not `provider` any more; None if there is none."""
-        known = self.made.get(provider_id)
-        if known is None or known[0] == provider:
-            return None
-        del self.made[provider_id]
-        return known[1]
-
-    async def aclose(self) -> None:
-        """Close every engine, side by side, and then the way out to them."""
-        engines = [engine for _, engine in self.made.values()]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_WITHIN_S), asyncio.TaskGroup() as group:
-                for engine in engines:
-                    group.create_task(engine.aclose())
-        await self.transport.aclose()
-
-
-def _key_of(provider: Provider) -> Secret | None:
-    """Return the provider's key from where `key_ref` says (`env:NAME`); None if there is none."""
-    scheme, _, name = (provider.key_ref or "").partition(":")
-    value = os.environ.get(name, "") if scheme == "env" else ""
-    return _remembered(Secret(value)) if value else None
-
-
-def _remembered(secret: Secret) -> Secret:
-    """Have the log mask the secret wherever it might turn up."""
-    redactor.remember(secret)
-    return secret
 
 
 class App:
@@ -247,7 +82,7 @@ class App:
         self.bus = Bus()
         self.tasks = Tasks(_report)
         self.auth = Auth(settings, clock=self.clock)
-        _remembered(self.auth.local_token)
+        remembered(self.auth.local_token)
         self.supervisor = LoaderSupervisor(settings, self.bus, self.clock)
         transport = Transport()
         local = LocalWorker(
@@ -258,15 +93,11 @@ class App:
         )
         commands = CommandEngine(self.supervisor.client, transport, settings=settings, environ=os.environ)
         self.engines = Engines(transport, local, {COMMANDS.id: (COMMANDS, commands)})
-        self._devices = devices()
-        self._budgets = {d.id: budget_of(d, settings) for d in self._devices}
+        self._booking = Booking(settings, devices())
         self._holders: dict[Role, str] = {}
-        self._device = HOST  # that llama.cpp computes on
-        # Other engines take the first GPU there is, whatever llama.cpp here was built for.
-        self._engines_device = next((d.id for d in self._devices if d.id != HOST), HOST)
         self.runner = Runner(
             Lifecycle(
-                {device: MemoryLedger(device, budget) for device, budget in self._budgets.items()},
+                {device: MemoryLedger(device, budget) for device, budget in self._booking.budgets.items()},
                 queue=BoundedWait(normal_s=settings.queue.max_wait_s, max_swaps=settings.queue.max_wait_swaps),
                 load_timeout_s=settings.loader.load_timeout_s,
             ),
@@ -363,17 +194,11 @@ class App:
     def _standing(self) -> tuple[Collection[str], int]:
         """Return what the catalog's choice of defaults depends on: who is in memory, and the largest budget."""
         loaded = [m for m, r in self.runner.lifecycle.residencies.items() if r.state is ModelState.READY]
-        return loaded, max(self._budgets.values())
+        return loaded, self._booking.largest
 
     def _set_budgets(self) -> None:
-        """Show the starter pair in little memory, and give everything once there is something to load."""
-        if self.settings.memory.budget is not None or not self.settings.starter:
-            return
-        shown = demonstration.budget_for(self.catalog.specs().values())
-        for device, whole in self._budgets.items():
-            budget = whole if shown is None or device != self._device else min(shown, whole)
-            if self.runner.lifecycle.ledgers[device].budget != budget:
-                self.runner.post(BudgetSet(device, budget))
+        for change in self._booking.changes(self.catalog.specs().values(), self.runner.lifecycle.ledgers):
+            self.runner.post(change)
 
     async def wait_for_default(self) -> None:
         """Return when the default model is ready or has failed, or after the queue's deadline."""
@@ -389,10 +214,7 @@ class App:
             found = await self.supervisor.client.devices()
         except BatutaError:
             return
-        ours = {d.id for d in self._devices}
-        usable = [d["id"] for d in found if d.get("is_usable") and d["kind"] != "host" and d["id"] in ours]
-        if usable:
-            self._device = str(usable[0])
+        if self._booking.choose(found):
             self._set_budgets()
             for spec in self.catalog.specs().values():
                 self._register(spec)
@@ -458,23 +280,8 @@ class App:
             log.warning("model %s cannot be used: %s", spec.id, error.message)
             return
         if spec.is_loadable:
-            spec = self._booked(spec, engine)
+            spec = self._booking.booked(spec, engine)
         self.runner.register(spec, engine)
-
-    def _booked(self, spec: ModelSpec, engine: Engine) -> ModelSpec:
-        """Return the spec with the device its model is booked on.
-
-        A command of which nobody knows what it takes is booked with all there is, so that its first load, which shows
-        it, has the device to itself.
-        """
-        if engine is self.engines.local:
-            return replace(spec, device=self._device)
-        wanted = engine.device(spec) if isinstance(engine, CommandEngine) else ""
-        device = wanted if wanted in self._budgets else self._engines_device
-        if isinstance(engine, CommandEngine) and not spec.need_bytes:
-            everything = MemoryNeed(weights=self._budgets[device])
-            return replace(spec, device=device, memory=everything, has_known_size=False)
-        return replace(spec, device=device)
 
     def _reached(self, provider_id: str, message: str = "") -> None:
         """Take in whether a provider answers. One that is back may have other models, and be another version."""
@@ -505,36 +312,6 @@ class App:
         await self.catalog.aclose()
         await self.supervisor.stop(keep_loader=keep_loader)
         await self.engines.aclose()
-
-
-def build_dispatcher(services: Services) -> Dispatcher:
-    """Return the ASGI app: raw routes for inference and health, FastAPI for management and pages."""
-    api = FastAPI(
-        title="Batuta",
-        version=__version__,
-        description="Management of every model a person has. Inference is under /v1, in OpenAI's dialect.",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/openapi.json",
-    )
-    install_error_handlers(api)
-    for module in (manage, manage_pulls, events, openai, pages):
-        api.include_router(module.router(services))
-    raw = {**openai.raw_routes(services), **health.raw_routes(services), **manage_pulls.raw_routes(services)}
-    sign_in = SignIn(services.auth, stylesheet="/static/css/batuta.css")
-    return Dispatcher(Edge(services.settings, services.auth), raw, api, sign_in=sign_in)
-
-
-def budget_of(device: Device, settings: Settings) -> int:
-    """Return the bytes that models may take on a device.
-
-    The setting, if there is one; else what a GPU has, or what is available of the host's memory now, less the
-    margin, but never less than half of it: on a small machine the margin must not be everything.
-    """
-    if settings.memory.budget is not None:
-        return settings.memory.budget
-    has = device.free_bytes if device.id == HOST else device.total_bytes
-    return max(has - settings.memory.margin, has // 2)
 
 
 def _calm_the_collector() -> None:
