@@ -17,6 +17,7 @@ COMMANDS = {
     "load": "a model load through the whole stack, beside llama.cpp alone",
     "lifecycle": "time for one lifecycle decision while 100 requests are queued",
     "engines": "what local engines cost: a refresh of 200 models, the CPU of a look, the CPU an adapter adds",
+    "external": "external providers: translation a chunk, CPU a request, failing over, everything failing at once",
     "discovery": "scans of thousands of model files, first and second; a round of knocks at closed ports",
 }
 

@@ -8,8 +8,9 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import hypothesis
 import pytest
@@ -154,6 +155,17 @@ def shared_data() -> Path:
         _loud.append(f"TESTS ON RECORDED DATA DID NOT RUN: {why_not}")
         pytest.skip(why_not)
     return folder
+
+
+@pytest.fixture(scope="session")
+def skip_loudly() -> Callable[[str], NoReturn]:
+    """Return what skips a test and says why where nobody overlooks it."""
+
+    def skip(why: str) -> NoReturn:
+        _loud.append(why)
+        pytest.skip(why)
+
+    return skip
 
 
 # --- leaked keys and loud skips ----------------------------------------------------------------------------------

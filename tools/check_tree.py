@@ -91,10 +91,10 @@ NOT_LOCKED = frozenset({"transformers"})
 
 def check_locks(root: Path) -> Iterator[str]:
     """Yield what is wrong with the locks: no hash, an index or URL, a direct dependency missing or out of range."""
-    for path in sorted((root / "requirements").glob("*.txt")):
-        lock = read_lock(path.read_text(encoding="utf-8"))
-        yield from (f"requirements/{path.name}: {name} has no hash" for name in lock.unhashed)
-        yield from (f"requirements/{path.name}: not a pinned requirement: {line!r}" for line in lock.foreign)
+    for path in sorted((*root.glob("requirements/*.txt"), *root.glob("tests/clients/*/requirements.txt"))):
+        lock, name = read_lock(path.read_text(encoding="utf-8")), path.relative_to(root)
+        yield from (f"{name}: {package} has no hash" for package in lock.unhashed)
+        yield from (f"{name}: not a pinned requirement: {line!r}" for line in lock.foreign)
     for group, requirements in direct(root).items():
         if group in NOT_LOCKED:
             continue

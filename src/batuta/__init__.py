@@ -1,6 +1,7 @@
 """Batuta: one process in front of every model a person has.
 
-What is public so far: the conversation's types and the errors. Everything else is reached over HTTP.
+What is public so far: `generate_completion` and its async form, the conversation's types and the errors. Everything
+else is reached over HTTP.
 """
 
 from __future__ import annotations
@@ -11,11 +12,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from batuta import errors
     from batuta.chat.types import ChatRequest, Delta, Message
+    from batuta.completion.ask import agenerate_completion, generate_completion
+    from batuta.completion.question import Completion
 
 __version__ = "0.1.0"
-__all__ = ["ChatRequest", "Delta", "Message", "__version__", "errors"]
+__all__ = [
+    "ChatRequest",
+    "Completion",
+    "Delta",
+    "Message",
+    "__version__",
+    "agenerate_completion",
+    "errors",
+    "generate_completion",
+]
 
-_HOMES = {"ChatRequest": "batuta.chat.types", "Delta": "batuta.chat.types", "Message": "batuta.chat.types"}
+_HOMES = {
+    "ChatRequest": "batuta.chat.types",
+    "Completion": "batuta.completion.question",
+    "Delta": "batuta.chat.types",
+    "Message": "batuta.chat.types",
+    "agenerate_completion": "batuta.completion.ask",
+    "generate_completion": "batuta.completion.ask",
+}
 
 
 def __getattr__(name: str) -> Any:

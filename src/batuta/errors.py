@@ -88,12 +88,18 @@ class BatutaError(Exception):
         suggestion: id of the model that could answer instead.
         retry_after_s: seconds after which the same request may succeed.
         details: extra facts for the error body (plain JSON values).
+
+    Attributes:
+        seen: the row of the engines' fault table that it was made from; empty: it did not come from there.
+        asked_wait_s: seconds that a backend asked for, where that is more than callers are told (`retry_after_s`).
     """
 
     http_status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
     culprit: ClassVar[Culprit] = Culprit.BATUTA
+    seen: str = ""
+    asked_wait_s: float | None = None
 
     def __init__(
         self,

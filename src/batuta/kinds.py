@@ -44,6 +44,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "local_worker": Kind("This machine", "", is_loaded=True),
         COMMAND: Kind("Your own commands", "", is_loaded=True, is_preset=True, has_own_context=True),
         OPENAI_COMPAT: Kind("OpenAI-compatible server", "batuta.engines.openai_compat"),
+        "openai_family": Kind("External API", "batuta.engines.openai_family.engine"),
+        "anthropic": Kind("Anthropic", "batuta.engines.anthropic.engine"),
+        "gemini": Kind("Google Gemini", "batuta.engines.gemini.engine"),
         "lmstudio": Kind(
             "LM Studio", "batuta.engines.lmstudio.engine", is_loaded=True, port=1234, url_env="LMSTUDIO_BASE_URL"
         ),

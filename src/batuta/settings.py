@@ -103,6 +103,22 @@ class AuthSettings(Section):
     inference_keys: Words = Field(default=(), repr=False)  # keys that open inference only
 
 
+class UsageSettings(Section):
+    """How what was used is counted."""
+
+    time_zone: str = "UTC"  # whose days sums and limits follow: UTC, as providers bill; local; or a name of a zone
+
+
+KEY_SOURCE = "^(auto|keyring|passphrase|file|environment)$"
+
+
+class VaultSettings(Section):
+    """Where the master key of stored provider keys lies."""
+
+    source: str = Field(default="auto", pattern=KEY_SOURCE)  # of a new one; auto: a set variable, the keyring, a file
+    file: Folder | None = None  # for the source file; none: vault.key in the data folder
+
+
 class ProviderSettings(Section):
     """A server with models: `[[providers]]` in the TOML file."""
 
@@ -129,6 +145,7 @@ class Settings(Section):
     discover: bool = True  # look for engines, other programs' models and API keys on this machine
     browser: bool = True  # open the page once `up` listens, where there is a display
     ordered: bool = False  # keep the port closed until the default model is ready
+    local_only: bool = False  # no byte leaves this machine: no external API, no other machine, no download
     insecure: bool = False  # listen beyond this machine without a key
     language: str | None = None  # en or pt-BR; none: as the browser asks
     database_url: str | None = Field(
@@ -140,6 +157,8 @@ class Settings(Section):
     engine: EngineSettings = EngineSettings()
     edge: EdgeSettings = EdgeSettings()
     auth: AuthSettings = AuthSettings()
+    usage: UsageSettings = UsageSettings()
+    vault: VaultSettings = VaultSettings()
     providers: tuple[ProviderSettings, ...] = ()
     commands: Annotated[tuple[CommandSettings, ...], AfterValidator(distinct)] = ()
 
@@ -174,6 +193,7 @@ ENVIRONMENT: dict[str, str] = {
     "BATUTA_API_KEY": "auth.api_key",
     "BATUTA_DATABASE_URL": "database_url",
     "BATUTA_LANGUAGE": "language",
+    "BATUTA_LOCAL_ONLY": "local_only",
     "DEFAULT_MODEL": "brain",
     "MODEL_PATH": "brain",
     "EXECUTOR_MODEL": "executor",

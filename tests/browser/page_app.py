@@ -22,10 +22,13 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from batuta.catalog.records import ProviderState
+from batuta.catalog.usage_store import UsageRow
 from batuta.chat import sse
 from batuta.clock import SystemClock
 from batuta.observe.events import CatalogChanged
-from batuta.web.routes import pages
+from batuta.usage.cost import NANO
+from batuta.usage.days import Days, span
+from batuta.web.routes import manage_usage, pages, usage_page
 from tests.browser.payloads import PAYLOADS
 from tests.unit.web.pages_support import GB, FakeServices, every_state, external, one_device, server, view
 
@@ -172,6 +175,24 @@ PINNED = {
 REFUSALS = {"refuse": (503, REFUSAL), "full": (400, FULL), "nobody": (404, NOBODY), "pinned": (503, PINNED)}
 
 
+class MadeUpUsage:
+    """A month of two models, one of which nobody knows the price of."""
+
+    days = Days()
+    today = "2026-11-21"
+
+    async def rows(self, first: str) -> list[UsageRow]:
+        """Return the sums from a day on."""
+        asked = {"requests": 9, "prompt_tokens": 120_000, "completion_tokens": 9000, "first_2": 9}
+        priced, unpriced = asked | {"cost": NANO // 4}, asked | {"unpriced": 9}
+        return [
+            UsageRow(day, provider, f"{provider}/a-model-with-quite-a-long-name-20261121", provider, sums)
+            for day in span("2026-11-01", self.today)
+            for provider, sums in (("openai", priced), ("openrouter", unpriced))
+            if day >= first
+        ]
+
+
 class PageApp:
     """The pages and just enough behind them. `services` is what they show; `calls` is what they asked for."""
 
@@ -185,6 +206,8 @@ class PageApp:
         self.app.include_router(
             pages.router(fakes, models=lambda services: services.models, memory=lambda services: services.devices)
         )
+        self.app.include_router(usage_page.router(MadeUpUsage()))
+        self.app.include_router(manage_usage.router(MadeUpUsage()))
         self.app.add_api_route("/v1/chat/completions", self.chat, methods=["POST"])
         self.app.add_api_route("/manage/models/{model_id:path}/alternative", self.alternative, methods=["GET"])
         self.app.add_api_route("/manage/models", self.looked_again, methods=["GET"])

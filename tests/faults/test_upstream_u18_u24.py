@@ -14,6 +14,7 @@ from batuta.errors import (
     BatutaError,
     KeyInvalid,
     ModelLoading,
+    OutOfCredit,
     StreamBroken,
     UpstreamFailed,
     UpstreamOverloaded,
@@ -33,7 +34,7 @@ LOADING = {"error": {"code": 503, "message": "Loading model", "type": "unavailab
     ("code", "body", "expected"),
     [
         (429, None, UpstreamRateLimited),
-        (402, None, UpstreamRateLimited),
+        (402, None, OutOfCredit),
         (401, None, KeyInvalid),
         (403, {"error": "Unauthorized"}, KeyInvalid),
         (500, b"Internal Server Error", UpstreamFailed),

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from batuta import starter
 from batuta.app.booking import Booking
+from batuta.app.books import Books
 from batuta.app.engines import Engines, remembered
 from batuta.app.routes import build_dispatcher
 from batuta.catalog.change import Change
@@ -32,14 +33,20 @@ from batuta.clock import Clock, SystemClock
 from batuta.downloads.service import Downloads
 from batuta.engines.base import DescribedEngine, EngineInfo, ReportedModel
 from batuta.engines.command import CommandEngine
+from batuta.engines.keyed import KeyedEngine
 from batuta.engines.knock import Doorman
 from batuta.engines.local_worker import LocalWorker
+from batuta.engines.reach import Reach, stays_here
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, Cause
 from batuta.gateway.admission import Admission
 from batuta.gateway.attempt import Patience
 from batuta.gateway.serve import Gateway
 from batuta.installation import process_started, remove_record
+from batuta.keys.health import KeyState
+from batuta.keys.ring import KeyRing
+from batuta.keys.service import Keys
+from batuta.keys.tester import KeyTester
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.queueing import BoundedWait
@@ -53,14 +60,20 @@ from batuta.observe.events import (
     CatalogChanged,
     DefaultChanged,
     Fact,
+    KeyChanged,
     LoaderChanged,
     ModelStateChanged,
     Started,
     Starting,
 )
 from batuta.observe.metrics import Metrics
-from batuta.settings import Settings
+from batuta.routing.wishes import House
+from batuta.settings import Settings, config_path
 from batuta.tasks import Tasks
+from batuta.usage.days import Days
+from batuta.usage.prices import FILE_NAME as PRICES
+from batuta.vault.sources import Sources
+from batuta.vault.vault import Vault
 from batuta.web.auth import Auth
 from batuta.web.services import Services
 
@@ -84,7 +97,7 @@ class App:
         self.auth = Auth(settings, clock=self.clock)
         remembered(self.auth.local_token)
         self.supervisor = LoaderSupervisor(settings, self.bus, self.clock)
-        transport = Transport()
+        transport = Transport(reach=Reach(local_only=settings.local_only))
         local = LocalWorker(
             self.supervisor.client,
             transport,
@@ -92,7 +105,32 @@ class App:
             load_timeout_s=settings.loader.load_timeout_s,
         )
         commands = CommandEngine(self.supervisor.client, transport, settings=settings, environ=os.environ)
-        self.engines = Engines(transport, local, {COMMANDS.id: (COMMANDS, commands)})
+        store = Store(settings.database_url or f"sqlite:///{settings.data_dir / 'batuta.db'}")
+        self.vault = Vault(
+            store,
+            Sources(settings.vault.source, settings.data_dir, os.environ, file=settings.vault.file),
+            clock=self.clock,
+            on_error=_report,
+        )
+        self.books = Books(
+            self.bus,
+            store,
+            clock=self.clock,
+            days=Days.of(settings.usage.time_zone),
+            keys=self.vault.keys,
+            provider=self._provider,
+            provider_of=self._provider_of,
+            on_error=_report,
+        )
+        self.key_ring = KeyRing(
+            self.vault,
+            clock=self.clock,
+            environ=os.environ,
+            accounts=self.books.budgets,
+            remember=remembered,
+            told=self._key_told,
+        )
+        self.engines = Engines(transport, local, self.key_ring, {COMMANDS.id: (COMMANDS, commands)})
         self._booking = Booking(settings, devices())
         self._holders: dict[Role, str] = {}
         self.runner = Runner(
@@ -110,20 +148,19 @@ class App:
         self.runner.observer.hold_back(LOCAL.id)  # until it is known which device they are booked on
         if places is None and settings.discover:
             places = Places(Doorman(transport).knock, shelves=shelves(os.environ), keys=seen_keys(os.environ))
-        self.catalog = self._make_catalog(places)
+        self.catalog = self._make_catalog(store, places)
         self.metrics = Metrics(self.bus)
-        self.gateway = Gateway(
-            specs=self.catalog.specs,
-            runner=self.runner,
-            admission=Admission(settings.queue.limit, lambda: len(self.runner.lifecycle.waiting)),
-            clock=self.clock,
-            bus=self.bus,
-            patience=Patience(settings.engine.first_word_s, settings.engine.whole_answer_s, settings.engine.idle_s),
-            is_offline=self.catalog.is_offline,
-            reached=self._reached,
-        )
+        self.gateway = self._make_gateway()
         self.downloads = Downloads(
             settings, clock=self.clock, bus=self.bus, on_error=_report, refresh=self.catalog.refresh
+        )
+        self.keys = Keys(
+            vault=self.vault,
+            ring=self.key_ring,
+            tester=KeyTester(self.key_ring, self.engines.of_key, self.clock),
+            catalog=self.catalog,
+            environ=os.environ,
+            renewed=self._keys_renewed,
         )
         self.services = Services(
             settings=settings,
@@ -137,13 +174,31 @@ class App:
             clock=self.clock,
             tasks=self.tasks,
             downloads=self.downloads,
+            keys=self.keys,
+            usage=self.books.usage,
         )
         self.dispatcher = build_dispatcher(self.services)
 
-    def _make_catalog(self, places: Places | None) -> Catalog:
+    def _make_gateway(self) -> Gateway:
+        settings = self.settings
+        return Gateway(
+            specs=self.catalog.specs,
+            runner=self.runner,
+            admission=Admission(settings.queue.limit, lambda: len(self.runner.lifecycle.waiting)),
+            clock=self.clock,
+            bus=self.bus,
+            patience=Patience(settings.engine.first_word_s, settings.engine.whole_answer_s, settings.engine.idle_s),
+            is_offline=self.catalog.is_offline,
+            reached=self._reached,
+            meter=self.books.meter,
+            house=House(stays_here=self._stays_here, price_of=self.books.meter.price_of),
+            local_only=settings.local_only,
+        )
+
+    def _make_catalog(self, store: Store, places: Places | None) -> Catalog:
         settings = self.settings
         catalog = Catalog(
-            Store(settings.database_url or f"sqlite:///{settings.data_dir / 'batuta.db'}"),
+            store,
             settings=settings,
             clock=self.clock,
             read_file=reader(inspect, estimate),
@@ -165,6 +220,8 @@ class App:
         loader = self.tasks.start(self.supervisor.start(), name="loader start")
         self.bus.publish(Starting("catalog", "looking for models"))
         await self.catalog.start()
+        await self.keys.start()
+        await self.books.open(config_path(os.environ).with_name(PRICES))
         await loader
         await self._choose_device()
         self.runner.observer.release(LOCAL.id)
@@ -283,6 +340,26 @@ class App:
             spec = self._booking.booked(spec, engine)
         self.runner.register(spec, engine)
 
+    def _key_told(self, provider_id: str, name: str, state: KeyState, message: str) -> None:
+        """Tell that a key can be used no more, or again; then what failed for want of it may be tried."""
+        self.bus.publish(KeyChanged(provider_id, name, state.value, message))
+        if state is KeyState.GOOD:
+            self._forgive_keys(provider_id)
+
+    def _keys_renewed(self, provider_id: str) -> None:
+        """Follow a person who has changed the keys of a provider: nothing of a deleted one stays in memory."""
+        self._forgive_keys(provider_id)
+        _, engine = self.engines.made.get(provider_id, (None, None))
+        if isinstance(engine, KeyedEngine):
+            kept = {record.id for record in self.vault.keys(provider_id)}
+            self.tasks.start(engine.keep_only(kept), name=f"keys of {provider_id}")
+
+    def _forgive_keys(self, provider_id: str) -> None:
+        for spec in self.catalog.specs().values():
+            residency = self.runner.lifecycle.residencies.get(spec.id)
+            if spec.provider_id == provider_id and residency and residency.cause in {Cause.AUTH, Cause.QUOTA}:
+                self.runner.reset_failed(spec.id)
+
     def _reached(self, provider_id: str, message: str = "") -> None:
         """Take in whether a provider answers. One that is back may have other models, and be another version."""
         was_offline = self.catalog.is_offline(provider_id)
@@ -290,13 +367,26 @@ class App:
         if was_offline and not message:
             self.catalog.ask_soon(provider_id)
 
+    def _provider(self, provider_id: str) -> Provider | None:
+        return state.provider if (state := self.catalog.provider(provider_id)) else None
+
+    def _provider_of(self, model: str) -> str:
+        return spec.provider_id if (spec := self.catalog.specs().get(model)) else ""
+
+    def _stays_here(self, spec: ModelSpec) -> bool:
+        """Say whether a model answers without a byte leaving this machine."""
+        state = self.catalog.provider(spec.provider_id)
+        return spec.is_local and state is not None and stays_here(state.provider)
+
     def _stranger(self, provider_id: str) -> None:
         """Have an engine list its models: it holds one that the catalog has never heard of."""
         self.catalog.ask_soon(provider_id)
 
     async def list_models(self, provider: Provider) -> Sequence[ReportedModel]:
         """Ask a provider what it has. Raises BatutaError when it cannot be asked."""
-        return await self.engines.of(provider).list_models()
+        models = await self.engines.of(provider).list_models()
+        self.books.meter.learn(provider.id, models)
+        return models
 
     async def describe(self, provider: Provider) -> EngineInfo | None:
         """Ask a provider who it is; None where its engine cannot tell. Raises BatutaError when it cannot be asked."""
@@ -309,6 +399,8 @@ class App:
         await self.tasks.aclose()
         await self.downloads.aclose()
         await self.runner.aclose()
+        await self.books.aclose()
+        await self.keys.aclose()
         await self.catalog.aclose()
         await self.supervisor.stop(keep_loader=keep_loader)
         await self.engines.aclose()

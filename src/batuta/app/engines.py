@@ -7,9 +7,12 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 
+from batuta import kinds
 from batuta.catalog.entities import Provider
 from batuta.engines import registry
 from batuta.engines.base import Engine
+from batuta.engines.keyed import KeyedEngine
+from batuta.engines.keys import KeyShelf
 from batuta.engines.local_worker import LocalWorker
 from batuta.engines.transport import Transport
 from batuta.observe.log import redactor
@@ -24,6 +27,7 @@ class Engines:
 
     transport: Transport
     local: LocalWorker
+    shelf: KeyShelf
     made: dict[str, tuple[Provider, Engine]]
 
     def of(self, provider: Provider) -> Engine:
@@ -33,9 +37,19 @@ class Engines:
         known = self.made.get(provider.id)
         if known is not None and known[0] == provider:
             return known[1]
-        engine = registry.create(provider, self.transport, key=_key_of(provider))
+        engine = self._made(provider)
         self.made[provider.id] = (provider, engine)
         return engine
+
+    def of_key(self, provider: Provider, key: Secret | None) -> Engine:
+        """Return an engine of one key, or of none: for one question, and to be closed by who asked."""
+        return registry.create(provider, self.transport, key=key)
+
+    def _made(self, provider: Provider) -> Engine:
+        """Return an engine with one key for a program of this machine, and with every key there is for an API."""
+        if kinds.is_loaded(provider.kind):
+            return self.of_key(provider, _key_of(provider))
+        return KeyedEngine(provider, lambda key: self.of_key(provider, key), self.shelf)
 
     def take_outdated(self, provider_id: str, provider: Provider | None) -> Engine | None:
         """Forget and return the engine of a provider that is not `provider` any more; None if there is none."""
@@ -43,6 +57,7 @@ class Engines:
         if known is None or known[0] == provider:
             return None
         del self.made[provider_id]
+        self.transport.reach.withdraw(known[0])
         return known[1]
 
     async def aclose(self) -> None:

@@ -18,6 +18,7 @@ from batuta.errors import BatutaError
 from batuta.installation import listening_socket, make_folders, only_one, process_started, write_record
 from batuta.observe.events import Fact, Listening
 from batuta.settings import Settings
+from batuta.vault.hardening import harden_process
 from batuta.web.auth import bind_problem
 from batuta.web.protocol import server_config
 
@@ -39,6 +40,7 @@ def run(settings: Settings, *, listener: Callable[[Fact], None] | None = None, k
     """
     if (problem := bind_problem(settings)) is not None:
         raise problem
+    harden_process()  # before a key is in memory
     make_folders(settings)
     with (
         only_one(settings),

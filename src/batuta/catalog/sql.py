@@ -6,6 +6,7 @@ Each coroutine runs in a transaction that the store opens and ends.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +115,19 @@ def upgrade(connection: Connection) -> None:
 
 
 async def read(connection: AsyncConnection) -> Contents:
-    """Return everything."""
-    rows = {}
-    for name in TABLES:
-        found = await connection.execute(select(tables.metadata.tables[name]))
-        rows[name] = [dict(row) for row in found.mappings()]
-    return contents_of(rows)
+    """Return everything of the catalog."""
+    return contents_of(await rows(connection, TABLES))
+
+
+async def rows(connection: AsyncConnection, names: Iterable[str], since: str = "") -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of these tables; with `since`, those whose `day` is not before it."""
+    everything = {}
+    for name in names:
+        table = tables.metadata.tables[name]
+        wanted = select(table).where(table.c.day >= since) if since else select(table)
+        found = await connection.execute(wanted)
+        everything[name] = [dict(row) for row in found.mappings()]
+    return everything
 
 
 async def upsert(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,9 @@ COMPANIONS = ("-wal", "-shm", "-journal")  # files that belong to a database and
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
 WRITING = "mode=rw"
 PATIENCE_S = 5.0  # for a backup program that is just reading
-_SELECT = {name: "SELECT * FROM " + name for name in TABLES}  # noqa: S608  # our own three names
+_SELECT = {name: "SELECT * FROM " + name for name in (*TABLES, "keys", "vault", "usage", "spending")}  # noqa: S608  # our own names
+_SINCE = {name: _SELECT[name] + " WHERE day >= ?" for name in ("usage", "spending")}
+_LOCKED = "mode=ro&immutable=1"
 _VERSION = re.compile(r"\d{4}")
 
 
@@ -62,7 +64,7 @@ def look(path: Path, *, schema: str) -> Look:
             return Look(damage=str(error))  # 3
         locked = f"{path} cannot be written: {error}"
     try:
-        found = _check(path, "mode=ro&immutable=1", schema)  # 4
+        found = _check(path, _LOCKED, schema)  # 4
     except sqlite3.DatabaseError as error:
         return Look(damage=str(error)) if is_damage(error) else Look(locked=locked)
     return replace(found, locked=locked)
@@ -75,6 +77,13 @@ def _make(path: Path) -> None:
 
 
 def _check(path: Path, how: str, schema: str) -> Look:
+    try:
+        return _checked(path, how, schema)
+    except UnicodeDecodeError:  # SQLite repeats a damaged name in its message, which Python then cannot read
+        raise sqlite3.DatabaseError("a name in it is no text") from None
+
+
+def _checked(path: Path, how: str, schema: str) -> Look:
     address = f"{path.absolute().as_uri()}?{how}"
     with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)) as base:
         if (said := base.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
@@ -92,10 +101,33 @@ def _check(path: Path, how: str, schema: str) -> Look:
     return Look(version=version[0], rows=rows)
 
 
-def _rows(base: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
-    found = base.execute(_SELECT[table])
+def _rows(base: sqlite3.Connection, table: str, since: str = "") -> list[dict[str, Any]]:
+    found = base.execute(_SINCE[table], (since,)) if since else base.execute(_SELECT[table])
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def rows(
+    path: Path, names: Iterable[str], *, since: str = "", is_locked: bool = False
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of these tables of a sound file, as `Store.rows` does. Raises sqlite3.Error."""
+    address = f"{path.absolute().as_uri()}?{_LOCKED if is_locked else 'mode=ro'}"
+    with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE_S)) as base:
+        return {name: _rows(base, name, since) for name in names}
+
+
+def settle(path: Path) -> bool:
+    """Have everything that was written reach the disk; say whether it has.
+
+    A commit survives the end of its process at once, but the loss of power only after this: with `synchronous =
+    NORMAL` the log is not flushed at each commit.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{WRITING}", uri=True, timeout=PATIENCE_S)) as base:
+            is_busy, in_log, moved = base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(is_busy == 0 and in_log == moved)
 
 
 def _code(error: sqlite3.Error) -> int:

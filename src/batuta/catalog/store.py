@@ -8,8 +8,9 @@ database has to be brought up to date. Knows nothing of discovery or of what a r
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,7 +24,7 @@ from batuta.errors import BadSettings, HostError
 if TYPE_CHECKING:
     from batuta.catalog.sql import AsyncConnection, AsyncEngine
 
-SCHEMA: Final = "0002"  # the version this code reads and writes; the newest step in migrations/versions
+SCHEMA: Final = "0004"  # the version this code reads and writes; the newest step in migrations/versions
 FILE: Final = "batuta.db"
 _SERVERS = {"postgresql", "postgres"}
 T = TypeVar("T")
@@ -160,7 +161,7 @@ class Store:
             Problem(
                 str(self._path),
                 f"it was damaged ({damage}) and is kept as {kept.name}; an empty one took its place. Models are found "
-                "again by themselves, but pins, roles, names and added providers have to be set again.",
+                "again by themselves, but pins, roles, names, added providers and keys have to be set again.",
             )
         )
 
@@ -212,6 +213,40 @@ class Store:
         from batuta.catalog import sql
 
         await self._do(lambda connection: sql.upsert(connection, sql.meta, [{"key": key, "value": value}]))
+
+    # For neighbours that keep tables of their own here ---------------------------------------------------------
+
+    async def rows(self, *names: str, since: str = "") -> Mapping[str, list[dict[str, Any]]]:
+        """Return the rows of these tables, without SQLAlchemy where it is not loaded anyway. Raises NotSaved.
+
+        Args:
+            names: the tables.
+            since: only rows whose `day` is not before this; empty: every row.
+        """
+        if self._lacks_tables:
+            return {name: [] for name in names}
+        if self._path is None or self._engine is not None:
+            await self._connect()
+            from batuta.catalog import sql
+
+            return await self._do(lambda connection: sql.rows(connection, names, since))
+        try:
+            return await asyncio.to_thread(
+                sqlite_file.rows, self._path, names, since=since, is_locked=bool(self._locked)
+            )
+        except sqlite3.Error as error:
+            raise self._refused(error) from None
+
+    async def run(self, work: Work[T]) -> T:
+        """Run `work` in one transaction that is written or undone as a whole. Raises NotSaved."""
+        await self._be_ready()
+        return await self._do(work)
+
+    async def settle(self) -> bool:
+        """Have what was written survive a power cut, which else may undo the last moments; say whether it does now."""
+        if self._path is None:  # a server promises that with every commit
+            return True
+        return await asyncio.to_thread(sqlite_file.settle, self._path)
 
     async def _be_ready(self) -> None:
         """Have SQLAlchemy loaded, in a thread: on the loop's, all would stop for a second. Raises NotSaved."""

@@ -9,11 +9,14 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     UniqueConstraint,
 )
+
+from batuta.catalog.usage_store import SUMS
 
 metadata = MetaData()
 
@@ -62,4 +65,58 @@ models = Table(
     Column("learned_context", Integer, nullable=False),
     Column("load_seconds", String, nullable=False),  # JSON list, newest last
     UniqueConstraint("provider_id", "address", name="one_model_an_address"),
+)
+
+# Two tables of the vault. What may be shown of a key is plain; the key itself is in `sealed`, and only there.
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("provider_id", String, nullable=False),  # of no foreign key: a key may come before its provider is saved
+    Column("origin", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("last4", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("last_used", Float),
+    Column("last_outcome", String, nullable=False),
+    Column("last_error", String, nullable=False),
+    Column("daily_limit", String),  # decimal digits: money is no float
+    Column("monthly_limit", String),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+vault = Table(
+    "vault",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("epoch", Integer, nullable=False),  # one more with each change of what is sealed
+    Column("source", String, nullable=False),  # where the master key lies, never the key
+    Column("master_id", String, nullable=False),
+    Column("derivation", String, nullable=False),  # JSON object: how a passphrase becomes the master key
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+)
+
+# What was used, in sums; a row is added to. Ids of no foreign key: what was used stays when a model or key is gone.
+usage = Table(
+    "usage",
+    metadata,
+    Column("day", String, primary_key=True),  # like 2026-11-21, so that text sorts as time does
+    Column("provider", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("key_id", String, primary_key=True),  # empty: none
+    *(Column(name, BigInteger, nullable=False) for name in SUMS),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("key_id", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("cost", BigInteger, nullable=False),  # nano-dollars; what counts against the key's limits
 )

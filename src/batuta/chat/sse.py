@@ -107,9 +107,14 @@ class SSEParser:
             self._event = value.decode("utf-8", "replace")
 
     def _too_long(self) -> StreamBroken:
-        return StreamBroken(
-            f"The answer's event stream has a line or event longer than {self._max:,} bytes; Batuta stopped reading it."
-        )
+        return too_long(self._max)
+
+
+def too_long(most: int) -> StreamBroken:
+    """Return the error for a line or event of more than `most` bytes."""
+    return StreamBroken(
+        f"The answer's event stream has a line or event longer than {most:,} bytes; Batuta stopped reading it."
+    )
 
 
 def encode(data: bytes | str, event: str | None = None) -> bytes:

@@ -8,7 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""No fields; one for all, because an answer has thousands of deltas."""
 
 
 class FinishReason(StrEnum):
@@ -29,12 +30,14 @@ class ToolCall:
         id: the call's id; None in later pieces of a streamed call.
         name: function name; None in later pieces.
         arguments: JSON text, or the next piece of it.
+        extra: a vendor's own fields of the call (signatures), as they came: a client sends them back with it.
     """
 
     index: int
     id: str | None
     name: str | None
     arguments: str
+    extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +123,4 @@ class Delta:
     usage: Usage | None = None
     finish: FinishReason | None = None
     model: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "pull": "Download a model, or list those on offer.",
     "run": "Ask a model one thing.",
     "chat": "Talk to a model.",
+    "keys": "Add, list, test, rotate and delete the keys of external providers.",
     "doctor": "Examine this machine and this installation.",
     "config": "Show the settings; with --origin, where each comes from.",
 }

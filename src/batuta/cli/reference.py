@@ -151,8 +151,9 @@ def _row(name: str, default: str, comment: str) -> str:
 
 
 def _command(name: str, command: Any) -> str:
-    arguments = [param for param in command.params if param.param_type_name == "argument"]
-    options = [param for param in command.params if param.param_type_name == "option" and param.name != "help"]
+    shown = [param for param in command.params if not getattr(param, "hidden", False) and param.name != "help"]
+    arguments = [param for param in shown if param.param_type_name == "argument"]
+    options = [param for param in shown if param.param_type_name == "option"]
     usage = " ".join(
         ["batuta", name, *(f"{param.name.upper()}{'...' if param.nargs == -1 else ''}" for param in arguments)]
     )

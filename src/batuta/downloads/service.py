@@ -15,14 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from batuta.catalog.entities import Provider
 from batuta.clock import Clock
 from batuta.downloads import starters
 from batuta.downloads.download import Download, Fetched, in_thread
-from batuta.downloads.hub import LIMITS, Hub, place_from
+from batuta.downloads.hub import ENDPOINT, LIMITS, Hub, place_from
 from batuta.downloads.names import Wanted, parse
 from batuta.downloads.part import DISK, Disk, discard_leftovers
 from batuta.downloads.progress import Progress, Rate
 from batuta.downloads.uploads import Uploads
+from batuta.engines.reach import Reach
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaBug, BatutaError, Conflict
 from batuta.observe.bus import Bus
@@ -114,7 +116,7 @@ class Downloads:
         self._refresh = refresh
         self._disk = disk
         self._tasks = Tasks(on_error)
-        self._transport = Transport(LIMITS)
+        self._transport = Transport(LIMITS, reach=Reach(local_only=settings.local_only))
         self._pulls: dict[str, Pull] = {}
         self._queue: deque[Pull] = deque()
         self._ids = itertools.count(1)
@@ -245,7 +247,10 @@ class Downloads:
             self._note(pull, progress)
 
         try:
-            hub = Hub(self._transport, await in_thread(place_from, self._environ))
+            place = await in_thread(place_from, self._environ)
+            its_own = Provider("hub", "hub", base_url=place.endpoint, is_local=place.endpoint != ENDPOINT)
+            self._transport.reach.permit(its_own)  # a mirror on the person's own network is the person's word
+            hub = Hub(self._transport, place)
             download = Download(hub, self.root, clock=self._clock, on_progress=note, disk=self._disk)
             return await download.run(pull.wanted)
         except BatutaError as error:

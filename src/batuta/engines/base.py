@@ -32,6 +32,15 @@ class EngineStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPrice:
+    """What a provider's own list says a model costs, in US dollars per million tokens. cached: None where not told."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReportedModel:
     """A model as its engine lists it. Zeros and empties where the engine does not say."""
 
@@ -41,6 +50,7 @@ class ReportedModel:
     context_length: int = 0
     memory: MemoryNeed = MemoryNeed()
     is_resident: bool = False
+    price: ListedPrice | None = None
 
 
 @dataclass(frozen=True, slots=True)

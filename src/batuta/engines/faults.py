@@ -1,7 +1,7 @@
-"""What a backend did, and what we call it. One table; everything that talks to a backend raises through it.
+"""What a backend did, as an error with a name. Everything that talks to a backend raises through here.
 
-Pure: knows statuses, bodies and exceptions, opens nothing. Messages carry the backend's own words, cut and cleaned, and
-never a key.
+Pure: knows statuses, bodies and exceptions, opens nothing. What there is to see is in `fault_table.py`, how backends
+show it in `fault_signs.py`. Messages carry the backend's own words, cut and cleaned, and never a key.
 """
 
 from __future__ import annotations
@@ -13,267 +13,48 @@ import ssl
 import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import Any
 
 import orjson
 
 from batuta.chat.dialects.openai import InBandError, find_error
-from batuta.errors import (
-    BatutaError,
-    CannotUnload,
-    Cause,
-    ContentRefused,
-    ContextFull,
-    KeyInvalid,
-    ModelFailed,
-    ModelLoading,
-    OutOfCredit,
-    PermissionDenied,
-    ProviderError,
-    StreamBroken,
-    UpstreamFailed,
-    UpstreamOverloaded,
-    UpstreamRateLimited,
-    UpstreamRejected,
-    UpstreamTimeout,
-    UpstreamUnreachable,
-)
+from batuta.engines.fault_signs import CONTEXT_TOKENS, KINDS, PROMPT_TOKENS, STATUSES, WORDS, Sign
+from batuta.engines.fault_table import FAULTS, Fault, FaultClass, Seen, class_of, is_repeatable
+from batuta.errors import BatutaError, ContextFull, ModelLoading, ProviderError, StreamBroken, UpstreamRejected
+
+__all__ = [
+    "FAULTS",
+    "KINDS",
+    "STATUSES",
+    "WORDS",
+    "Fault",
+    "FaultClass",
+    "Seen",
+    "Sign",
+    "broken",
+    "class_of",
+    "classify",
+    "clean",
+    "context_full",
+    "fault",
+    "from_answer",
+    "from_exception",
+    "in_answer",
+    "is_provider_fault",
+    "is_repeatable",
+    "parse_retry_after",
+    "seen_in_status",
+    "seen_in_words",
+    "text_of",
+    "wait_asked",
+]
 
 MAX_TEXT = 500  # characters of the backend's own words in a message
 MAX_RETRY_AFTER_S = 60.0  # a longer wait is another candidate's chance
+MAX_ASKED_S = 86_400.0  # a day: what a backend may ask for is not what it gets, but it must be a number
 LOADING_RETRY_S = 2.0  # llama-server names no time; its progress moves in seconds
 
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """How one backend shows a fault in a way of its own. Looked at before what is common to all.
-
-    Attributes:
-        seen: what it is.
-        status: the HTTP status it comes with; None: any, or none.
-        words: found in the raw body, or in `kind: message` of an error inside an answer; None: whatever it says.
-    """
-
-    seen: Seen
-    status: int | None = None
-    words: re.Pattern[str] | None = None
-
-    def fits(self, status: int | None, raw: str) -> bool:
-        """Say whether this is what the backend shows."""
-        is_status = self.status is None or self.status == status
-        return is_status and (self.words is None or self.words.search(raw) is not None)
-
-
-class Seen(StrEnum):
-    """What a backend did instead of answering."""
-
-    REFUSED = "refused"
-    NO_SUCH_HOST = "no_such_host"
-    TLS = "tls"
-    CONNECT_TIMEOUT = "connect_timeout"
-    SILENT = "silent"
-    NO_FREE_CONNECTION = "no_free_connection"
-    HUNG_UP = "hung_up"
-    NOT_HTTP = "not_http"
-    REDIRECT = "redirect"
-    KEY_REFUSED = "key_refused"
-    RATE_LIMITED = "rate_limited"
-    OUT_OF_CREDIT = "out_of_credit"
-    LOADING = "loading"
-    OVERLOADED = "overloaded"
-    TOO_SLOW = "too_slow"
-    SERVER_ERROR = "server_error"
-    REJECTED = "rejected"
-    CONTEXT_FULL = "context_full"
-    HTML = "html"
-    EMPTY = "empty"
-    NO_ANSWER = "no_answer"
-    ERROR_IN_ANSWER = "error_in_answer"
-    STALLED = "stalled"
-    TRUNCATED = "truncated"
-    CUT_STREAM = "cut_stream"
-    NO_END = "no_end"
-    TOO_LARGE = "too_large"
-    BAD_ENCODING = "bad_encoding"
-    OTHER_ENGINE = "other_engine"
-    TOO_OLD = "too_old"
-    NOT_INSTALLED = "not_installed"
-    OUT_OF_MEMORY = "out_of_memory"
-    LOAD_FAILED = "load_failed"
-    LOAD_TIMEOUT = "load_timeout"
-    MODEL_CRASHED = "model_crashed"
-    NOT_RESIDENT = "not_resident"
-    WRONG_MODEL = "wrong_model"
-    BROKEN_FILE = "broken_file"
-    FORBIDDEN = "forbidden"
-    CONTENT = "content"
-    CANNOT_UNLOAD = "cannot_unload"
-    ENGINE_DEAD = "engine_dead"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A row of the table: how it shows, the error it becomes, and the words for it."""
-
-    shows_as: str
-    error: type[BatutaError]
-    words: str
-    cause: Cause = Cause.UNKNOWN
-
-
-_OFF = Cause.ENGINE_OFFLINE
-
-FAULTS: dict[Seen, Fault] = {
-    Seen.REFUSED: Fault("connection refused", UpstreamUnreachable, "refused the connection; is it running?", _OFF),
-    Seen.NO_SUCH_HOST: Fault("the name does not resolve", UpstreamUnreachable, "has a name nobody knows", _OFF),
-    Seen.TLS: Fault("TLS failure", UpstreamUnreachable, "has no TLS certificate that can be trusted", _OFF),
-    Seen.CONNECT_TIMEOUT: Fault("no connection in 5 s", UpstreamTimeout, "did not take the connection in time", _OFF),
-    Seen.SILENT: Fault(
-        "nothing before the deadline", UpstreamTimeout, "did not begin to answer in time", Cause.TIMEOUT
-    ),
-    Seen.NO_FREE_CONNECTION: Fault(
-        "all connections in use", UpstreamOverloaded, "has as many connections open as Batuta allows"
-    ),
-    Seen.HUNG_UP: Fault("closed or reset before the head", UpstreamFailed, "hung up before it answered", Cause.CRASH),
-    Seen.NOT_HTTP: Fault("malformed or oversized head", UpstreamFailed, "answered something that is not HTTP"),
-    Seen.REDIRECT: Fault("3xx", UpstreamFailed, "wants to send us elsewhere, and Batuta takes no key elsewhere"),
-    Seen.KEY_REFUSED: Fault("401, 403", KeyInvalid, "refused the key; check it", Cause.AUTH),
-    Seen.RATE_LIMITED: Fault("429", UpstreamRateLimited, "limits how often this key may ask", Cause.QUOTA),
-    Seen.OUT_OF_CREDIT: Fault("402", OutOfCredit, "says this key has no credit left", Cause.QUOTA),
-    Seen.FORBIDDEN: Fault("the key is good, not for this", PermissionDenied, "does not let this key use the model"),
-    Seen.CONTENT: Fault("content rules", ContentRefused, "refused the conversation for its content"),
-    Seen.LOADING: Fault("503 `Loading model`", ModelLoading, "is still loading the model", Cause.TIMEOUT),
-    Seen.OVERLOADED: Fault("503, 529", UpstreamOverloaded, "is too busy"),
-    Seen.TOO_SLOW: Fault("408, 504, 524", UpstreamTimeout, "says that it took too long itself", Cause.TIMEOUT),
-    Seen.SERVER_ERROR: Fault("other 5xx, a 1xx or 2xx that is no 200", UpstreamFailed, "failed"),
-    Seen.REJECTED: Fault("400, 404, 413, 422, other 4xx", UpstreamRejected, "rejected the request"),
-    Seen.CONTEXT_FULL: Fault("words for a full context", ContextFull, "has no room for the whole conversation"),
-    Seen.HTML: Fault("200 with HTML", UpstreamFailed, "answered with a web page; is the base URL right?"),
-    Seen.EMPTY: Fault("200 with nothing", UpstreamFailed, "answered with nothing"),
-    Seen.NO_ANSWER: Fault("200 with other JSON, or none", UpstreamFailed, "answered something that is no answer"),
-    Seen.ERROR_IN_ANSWER: Fault(
-        "200 with `error`; an error event", UpstreamFailed, "reported an error in place of an answer"
-    ),
-    Seen.STALLED: Fault("silence in the middle", UpstreamTimeout, "stopped in the middle and said no more", _OFF),
-    Seen.TRUNCATED: Fault("a body that ends early", UpstreamFailed, "broke its answer off", Cause.CRASH),
-    Seen.CUT_STREAM: Fault("a stream that is cut", StreamBroken, "broke its answer off", Cause.CRASH),
-    Seen.NO_END: Fault(
-        "a stream without `[DONE]` or finish", StreamBroken, "ended its stream without saying that it was done"
-    ),
-    Seen.TOO_LARGE: Fault("a body above the cap", UpstreamFailed, "sent more than Batuta takes"),
-    Seen.BAD_ENCODING: Fault("an encoding nobody asked for", UpstreamFailed, "encoded its answer in an unknown way"),
-    Seen.OTHER_ENGINE: Fault(
-        "another server at the engine's address", UpstreamUnreachable, "is not the engine it is set up as", _OFF
-    ),
-    Seen.TOO_OLD: Fault("a version that cannot do it", UpstreamFailed, "is too old a version for this"),
-    Seen.NOT_INSTALLED: Fault(
-        "the engine has no such model", ModelFailed, "does not have the model", Cause.NOT_INSTALLED
-    ),
-    Seen.OUT_OF_MEMORY: Fault(
-        "words for too little memory", ModelFailed, "has not enough memory for the model", Cause.OUT_OF_MEMORY
-    ),
-    Seen.LOAD_FAILED: Fault("words for a failed load", ModelFailed, "could not load the model"),
-    Seen.LOAD_TIMEOUT: Fault("a load that does not end", ModelFailed, "did not load the model in time", Cause.TIMEOUT),
-    Seen.MODEL_CRASHED: Fault("words for a crash", UpstreamFailed, "lost the model to a crash", Cause.CRASH),
-    # Unreachable, as a model whose process is gone: the next lease loads it again.
-    Seen.NOT_RESIDENT: Fault("a model it does not hold", UpstreamUnreachable, "does not hold the model any more"),
-    Seen.WRONG_MODEL: Fault("an answer by another model", UpstreamUnreachable, "let another model answer"),
-    Seen.BROKEN_FILE: Fault(
-        "words for a broken file", ModelFailed, "cannot read the model's file; fetch it anew", Cause.CORRUPT_FILE
-    ),
-    Seen.CANNOT_UNLOAD: Fault("a server of one model", CannotUnload, "cannot unload the model"),
-    Seen.ENGINE_DEAD: Fault("503 of vLLM's `/health`", UpstreamUnreachable, "answers, but cannot compute", _OFF),
-}
-
-STATUSES: dict[int, Seen] = {
-    401: Seen.KEY_REFUSED,
-    402: Seen.OUT_OF_CREDIT,
-    403: Seen.KEY_REFUSED,
-    408: Seen.TOO_SLOW,
-    429: Seen.RATE_LIMITED,
-    499: Seen.SERVER_ERROR,  # Ollama's "request canceled": not the caller's fault
-    503: Seen.OVERLOADED,
-    504: Seen.TOO_SLOW,
-    524: Seen.TOO_SLOW,
-    529: Seen.OVERLOADED,
-}
-"""Statuses with a meaning of their own; the rest go by their class."""
-
-_FULL = (
-    r"exceeds the available context size|maximum context length|maximum model length|context_length_exceeded"
-    r"|\binput length exceeds the context length"  # Ollama's, of texts to embed
-    r"|context the overflows|context overflows|tokens to keep from the initial prompt is greater"  # LM Studio's
-)
-_UNABLE = r"\b(image|audio|video)\w* inputs? (is|are) not supported|failed to initialize samplers"
-
-WORDS: tuple[tuple[re.Pattern[str], Seen], ...] = (
-    (re.compile(f"{_FULL}|exceed_context_size_error", re.IGNORECASE), Seen.CONTEXT_FULL),
-    (re.compile(_UNABLE, re.IGNORECASE), Seen.REJECTED),
-    # Ollama's: 404, 500, 400 for the same words, or the last line of a stream.
-    (re.compile(r"\bmodel \\?['\"].{1,300}?['\"] not found", re.IGNORECASE), Seen.NOT_INSTALLED),
-    (re.compile(r"requires more (system )?memory|out of memory|unable to allocate", re.IGNORECASE), Seen.OUT_OF_MEMORY),
-    (re.compile(r"timed out waiting for (llama|server)", re.IGNORECASE), Seen.LOAD_TIMEOUT),
-    (re.compile(r"invalid file magic|not within the file bounds", re.IGNORECASE), Seen.BROKEN_FILE),
-    (re.compile(r"process (has terminated|no longer running)", re.IGNORECASE), Seen.MODEL_CRASHED),
-    # LM Studio's, of several versions: most come with 400, 500 or inside a 200.
-    (re.compile(r"insufficient system resources|not enough resources to load", re.IGNORECASE), Seen.OUT_OF_MEMORY),
-    (re.compile(r"\bLM Studio API token is required|malformed LM Studio API token", re.IGNORECASE), Seen.KEY_REFUSED),
-    (re.compile(r"model has crashed", re.IGNORECASE), Seen.MODEL_CRASHED),
-    (re.compile(r"no models loaded\.|model (is |was )?unloaded\b", re.IGNORECASE), Seen.NOT_RESIDENT),
-    (
-        re.compile(r"valid downloaded model|valid model\..{0,8}your models:", re.IGNORECASE | re.DOTALL),
-        Seen.NOT_INSTALLED,
-    ),
-    (re.compile(r"model_load_failed|failed to load model", re.IGNORECASE), Seen.LOAD_FAILED),
-    # llama-server's router: 400, 404 and 500, and text where a model's process is gone.
-    (re.compile(r"\bmodel (name=.{1,300}? )?is not found", re.IGNORECASE), Seen.NOT_INSTALLED),
-    (re.compile(r"\bmodel is not loaded|\bmodel name=.{1,300}? is not running", re.IGNORECASE), Seen.NOT_RESIDENT),
-    (re.compile(r"\bmodel name=.{1,300}? failed to load|failed to spawn server", re.IGNORECASE), Seen.LOAD_FAILED),
-    (re.compile(r"\bmodel limit reached", re.IGNORECASE), Seen.OVERLOADED),
-    (re.compile(r"^proxy error: ", re.IGNORECASE), Seen.MODEL_CRASHED),
-    # vLLM's: 404, and 500 or an error event once its engine is gone.
-    (re.compile(r"\bthe model `[^`]{1,300}` does not exist\.(\W|$)", re.IGNORECASE), Seen.NOT_INSTALLED),
-    (re.compile(r"\bEngineCore encountered an issue|\bEngineDeadError\b"), Seen.MODEL_CRASHED),
-)
-"""What a backend's words mean whatever their status: llama.cpp answers 500 to an image that a model cannot see."""
-
-_PROMPT_TOKENS = (
-    r'"n_prompt_tokens":\s*(\d+)',
-    r"\brequest \((\d+) tokens\)",
-    r"resulted in (\d+) tokens",
-    r"\((\d+) in the messages",
-    r"requested (\d+) tokens",
-    r"contains (?:at least )?(\d+) (?:input )?tokens",
-    r"prompt \(length (\d+)\)",
-    r"keep the first (\d+) tokens",
-    r"\bn_keep: (\d+)",
-)
-_CONTEXT_TOKENS = (
-    r'"n_ctx":\s*(\d+)',
-    r"context size \((\d+) tokens\)",
-    r"maximum context length (?:is|of) (\d+)",
-    r"maximum model length of (\d+)",
-    r"context length of only (\d+) tokens",
-    r"\bn_ctx: (\d+)",
-)
-
-KINDS: dict[str, Seen] = {
-    "authentication_error": Seen.KEY_REFUSED,
-    "invalid_api_key": Seen.KEY_REFUSED,
-    "permission_error": Seen.KEY_REFUSED,
-    "rate_limit_error": Seen.RATE_LIMITED,
-    "rate_limit_exceeded": Seen.RATE_LIMITED,
-    "insufficient_quota": Seen.OUT_OF_CREDIT,
-    "overloaded_error": Seen.OVERLOADED,
-    "invalid_request_error": Seen.REJECTED,
-    "exceed_context_size_error": Seen.CONTEXT_FULL,
-    "context_length_exceeded": Seen.CONTEXT_FULL,
-    "not_found_error": Seen.REJECTED,
-}
-"""What an in-band error calls itself, where it names no status."""
 
 _KEY_SHAPES = re.compile(r"(?i)\b(?:bearer\s+\S+|(?:sk|pk|rk|gsk|hf|xai)[-_][\w*.-]{6,}|AIza[\w-]{10,})")
 _OS_FAULTS: tuple[tuple[type[BaseException], Seen], ...] = (
@@ -303,7 +84,7 @@ def fault(
         said: the backend's own words, already cleaned.
         model: the model that was asked for.
         status: the backend's HTTP status, if one came.
-        retry_after_s: when the backend says it is worth another try.
+        retry_after_s: when the backend says it is worth another try; callers are told 60 s at most.
     """
     row = FAULTS[seen]
     if row.error is UpstreamRejected and status is not None and not 400 <= status < 500:
@@ -311,10 +92,13 @@ def fault(
     numbered = f" (HTTP {status})" if status is not None else ""
     end = f": {said}" if said else "" if row.words.endswith("?") and not numbered else "."
     message = f"{where} {row.words}{numbered}{end}"
-    rest: dict[str, Any] = {"model": model, "cause": row.cause, "retry_after_s": retry_after_s}
+    told = None if retry_after_s is None else min(retry_after_s, MAX_RETRY_AFTER_S)
+    rest: dict[str, Any] = {"model": model, "cause": row.cause, "retry_after_s": told}
     if row.error is UpstreamRejected:
         rest |= {"upstream_status": status or 400, "cause": None}
-    return row.error(message, **rest)
+    error = row.error(message, **rest)
+    error.seen, error.asked_wait_s = seen.value, retry_after_s
+    return error
 
 
 def classify(
@@ -348,7 +132,7 @@ def classify(
         seen = seen_in_words(raw) or seen
     if seen is Seen.CONTEXT_FULL:
         return context_full(raw, words=clean(words, hide), where=where, model=model)
-    wait = parse_retry_after(headers.get("retry-after"), now=now())
+    wait = wait_asked(headers, now=now())
     if seen is Seen.LOADING and wait is None:
         wait = LOADING_RETRY_S
     return fault(seen, where=where, said=clean(words, hide), model=model, status=status, retry_after_s=wait)
@@ -381,7 +165,7 @@ def context_full(said: str, *, words: str = "", where: str, model: str | None = 
         where: who said it: the model itself, when it is one of ours.
         model: the model that was asked for.
     """
-    prompt, context = _first_number(_PROMPT_TOKENS, said), _first_number(_CONTEXT_TOKENS, said)
+    prompt, context = _first_number(PROMPT_TOKENS, said), _first_number(CONTEXT_TOKENS, said)
     name = model or where
     has = "the conversation is too long" if prompt is None else f"the conversation has {prompt} tokens"
     holds = f"{name} holds {context}" if context is not None else f"{name} does not hold all of it"
@@ -389,11 +173,13 @@ def context_full(said: str, *, words: str = "", where: str, model: str | None = 
     if where == name:  # the setting is for models that run in Batuta
         ways += ", or raise engine.context_length"
     told = {"n_prompt": prompt, "n_ctx": context}
-    return ContextFull(
+    error = ContextFull(
         f"{has}, {holds}; {ways}.{f' It said: {words}' if words and prompt is None else ''}",
         model=model,
         details={key: value for key, value in told.items() if value is not None},
     )
+    error.seen = Seen.CONTEXT_FULL.value
+    return error
 
 
 def _first_number(patterns: tuple[str, ...], text: str) -> int | None:
@@ -431,13 +217,15 @@ def broken(error: BatutaError, *, model: str | None = None) -> StreamBroken:
     if isinstance(error, StreamBroken):
         error.model = error.model or model
         return error
-    return StreamBroken(
+    cut = StreamBroken(
         error.message,
         model=error.model or model,
         cause=error.cause,
         retry_after_s=error.retry_after_s,
         details={"reason": error.code},
     )
+    cut.seen, cut.asked_wait_s = error.seen, error.asked_wait_s
+    return cut
 
 
 def in_answer(
@@ -469,16 +257,32 @@ def is_provider_fault(error: BaseException) -> bool:
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
     """Return seconds from a Retry-After of either form, within 0 and 60; None when there is none to read."""
+    seconds = _seconds(value, now)
+    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_S)
+
+
+def wait_asked(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Return the seconds that a backend asks to be left alone for, 0 or more; None when it does not say.
+
+    `retry-after-ms` (OpenAI's, Azure's) is the finer of the two and goes first; `retry-after` is a number, with or
+    without an `s`, or a date. A day is the most that is believed.
+    """
+    fine = _seconds(headers.get("retry-after-ms"), now)
+    seconds = fine / 1000.0 if fine is not None else _seconds(headers.get("retry-after"), now)
+    return None if seconds is None else min(seconds, MAX_ASKED_S)
+
+
+def _seconds(value: str | None, now: float) -> float | None:
     if value is None:
         return None
     try:
-        seconds = float(value.strip())
+        seconds = float(value.strip().removesuffix("s"))
     except ValueError:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - now
         except (ValueError, TypeError, OverflowError, OSError):
             return None
-    return None if math.isnan(seconds) else min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+    return None if math.isnan(seconds) else max(seconds, 0.0)
 
 
 def text_of(body: bytes) -> str:

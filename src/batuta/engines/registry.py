@@ -34,6 +34,7 @@ def create(provider: Provider, transport: Transport, *, key: Secret | None = Non
     if provider.kind not in known:
         offered = ", ".join(sorted(known))
         raise BadSettings(f"Provider {provider.id} is of the kind {provider.kind!r}, which no engine serves: {offered}")
+    transport.reach.permit(provider)
     return known[provider.kind]()(provider, transport, key=key)
 
 

@@ -5,6 +5,8 @@ context. Both give the same reply and the same errors. Redirects are never follo
 
 A POST that may have reached the backend is never sent a second time. Kept connections that the backend has closed are
 found out before anything is written; where it closes in that very moment, the caller is told that it hung up.
+
+What may be reached at all is `engines/reach.py`'s to say.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ import asyncio
 import contextlib
 import ipaddress
 import re
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -26,16 +29,21 @@ from batuta.engines.decoding import Pieces, Reply, decoded
 from batuta.engines.faults import Seen, classify, fault, from_exception
 from batuta.engines.loopback import LoopbackClient
 from batuta.engines.loopback_wire import LIMITS, Limits
+from batuta.engines.reach import OffLimits, Reach
 from batuta.errors import BadRequest, BatutaError, ProviderError
 from batuta.vault.secret import Secret
 
 if TYPE_CHECKING:
     import aiohttp
+    from aiohttp.abc import AbstractResolver
 
 ERROR_BODY_S: Final = 5.0  # what an error says is worth waiting for, briefly
 MAX_ERROR_BODY: Final = 64 * 1024
 _NOT_IN_HEADER = re.compile(r"[\r\n\0]|[^\x00-\xff]")
 _NOT_IN_URL = re.compile(r"[^\x21-\x7e]")
+Lookup = Callable[[str, int, socket.AddressFamily], Awaitable[Sequence[tuple[socket.AddressFamily, str]]]]
+"""Resolves a name: host, port and family -> family and address of each. Raises OSError."""
+
 _PLAIN = "accept-encoding: identity\r\nuser-agent: batuta\r\n"
 
 
@@ -73,12 +81,22 @@ class Transport:
         limits: what a backend may take and send.
         is_direct: use the loopback client where it can serve; False sends everything through aiohttp.
         prepare: called once in a thread, before the first call that leaves this machine; gives its TLS context.
+        reach: what may be reached; None: everything but what nobody may.
+        lookup: resolves names; None: as this machine does.
     """
 
     def __init__(
-        self, limits: Limits = LIMITS, *, is_direct: bool = True, prepare: Callable[[], ssl.SSLContext] | None = None
+        self,
+        limits: Limits = LIMITS,
+        *,
+        is_direct: bool = True,
+        prepare: Callable[[], ssl.SSLContext] | None = None,
+        reach: Reach | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
         self.limits = limits
+        self.reach = reach or Reach()
+        self._lookup = lookup or _getaddrinfo
         self._prepare = prepare or _prepare
         self._loopback = LoopbackClient(limits)
         self._is_direct = is_direct
@@ -93,10 +111,13 @@ class Transport:
             UpstreamUnreachable: refused, no such host, TLS failure.
             UpstreamTimeout: no connection or no head in time.
             UpstreamFailed: hung up, or answered something that is not HTTP.
+            LocalOnly: it would leave this machine, and nothing may.
         """
         scheme, _, rest = request.url.partition("://")
         authority, slash, target = rest.partition("/")
-        place = self._place(scheme, authority) if self._is_direct else None
+        if self.reach.is_confined:
+            self.reach.confine(scheme, authority)
+        place = self._place(scheme, authority)
         reply: Reply
         if place is not None:
             head = _head(request, authority, slash + target)
@@ -148,12 +169,16 @@ class Transport:
             await remote.aclose()
 
     def _place(self, scheme: str, authority: str) -> tuple[str, int] | None:
-        """Return host and port for the loopback client, or None when the address is not one of its own."""
+        """Return host and port for the loopback client, or None when the address is not one of its own.
+
+        Each origin is looked at once. Raises UpstreamUnreachable for one that is off limits.
+        """
         key = f"{scheme}://{authority}"
         try:
             return self._places[key]
         except KeyError:
-            place = self._places[key] = loopback_place(key)
+            self.reach.check(scheme, authority)
+            place = self._places[key] = loopback_place(key) if self._is_direct else None
             return place
 
     async def _open_remote(self, request: UpstreamRequest) -> tuple[_Remote, UpstreamRequest]:
@@ -165,7 +190,7 @@ class Transport:
                 # Importing the client and reading the certificates take a quarter of a second, on a busy machine
                 # seconds: not on the loop, and not out of the time that the backend has to answer.
                 context = await asyncio.to_thread(self._prepare)
-                self._remote = _Remote(context, self.limits)
+                self._remote = _Remote(context, self.limits, _Resolver(self.reach, self._lookup))
             remote = self._remote
         return remote, replace(request, deadline=request.deadline + loop.time() - started)
 
@@ -234,15 +259,59 @@ def _prepare() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+async def _getaddrinfo(
+    host: str, port: int, family: socket.AddressFamily
+) -> Sequence[tuple[socket.AddressFamily, str]]:
+    """Resolve a name as this machine does: hosts file, name servers, whatever it is set up with."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+    return [(each, str(address[0])) for each, _, _, _, address in found]
+
+
+class _Resolver:
+    """aiohttp's resolver, behind the gate: it connects to the addresses that were looked at, and to no other."""
+
+    def __init__(self, reach: Reach, lookup: Lookup) -> None:
+        self._reach = reach
+        self._lookup = lookup
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[dict[str, Any]]:
+        """Return the addresses of a name that may be connected to. Raises OSError."""
+        found = await self._lookup(host, port, family)
+        admitted = set(self._reach.admitted(host, port, [address for _, address in found]))
+        return [
+            {
+                "hostname": host,
+                "host": address,
+                "port": port,
+                "family": each,
+                "proto": 0,
+                "flags": socket.AI_NUMERICHOST,
+            }
+            for each, address in found
+            if address in admitted
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
 class _Remote:
     """One aiohttp session."""
 
-    def __init__(self, context: ssl.SSLContext, limits: Limits) -> None:
+    def __init__(self, context: ssl.SSLContext, limits: Limits, resolver: _Resolver) -> None:
         import aiohttp
 
         self._limits = limits
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=0, limit_per_host=limits.connections),
+            connector=aiohttp.TCPConnector(
+                ssl=context,
+                limit=0,
+                limit_per_host=limits.connections,
+                resolver=cast("AbstractResolver", resolver),
+            ),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"accept-encoding": "identity", "user-agent": "batuta"},
@@ -272,6 +341,8 @@ class _Remote:
 
     @staticmethod
     def _fault(seen: Seen | None, error: BaseException, where: str) -> BatutaError:
+        if isinstance(why := getattr(error, "os_error", None), OffLimits):
+            return fault(Seen.FORBIDDEN_ADDRESS, where=where, said=str(why))
         return (
             from_exception(getattr(error, "os_error", error), where=where) if seen is None else fault(seen, where=where)
         )

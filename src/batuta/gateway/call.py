@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -11,15 +11,19 @@ import orjson
 from batuta.catalog.entities import Capability
 from batuta.errors import BadRequest
 from batuta.lifecycle.events import Priority
+from batuta.routing.wishes import MOST_NAMES, NO_WISHES, Wishes
 
 SHORT = 64  # bytes; an empty list is shorter, and a long one is not looked through
+OURS: Final = ("models", "local_only")  # fields of a body that are for Batuta and nobody behind it
 _ABSENT = msgspec.Raw(b"")
 
 
 class _Fields(msgspec.Struct):
     """The fields of an OpenAI-dialect body that the gateway reads; all others pass through."""
 
-    model: str
+    model: str = ""
+    models: list[str] | None = None
+    local_only: bool | None = None
     stream: bool | None = None
     messages: msgspec.Raw = _ABSENT
     prompt: msgspec.Raw = _ABSENT
@@ -69,13 +73,14 @@ class Call:
     Attributes:
         request_id: for logs and the x-request-id header.
         endpoint: which path it came in by.
-        model: the name the caller used.
+        model: the name the caller used; the first of its list where it gave a list alone.
         body: the JSON as it came.
         stream: whether the caller reads an event stream.
         deadline: monotonic seconds until which it may wait for a ready model.
         priority: who waits.
-        allow_fallback: the caller's word on other models; None: the default for the name.
+        wishes: the caller's word on who may answer.
         hops: gateways it has come through before this one.
+        has_ours: the body has fields that are for Batuta alone.
     """
 
     request_id: str
@@ -85,11 +90,12 @@ class Call:
     stream: bool
     deadline: float
     priority: Priority = Priority.INTERACTIVE
-    allow_fallback: bool | None = None
+    wishes: Wishes = NO_WISHES
     hops: int = 0
+    has_ours: bool = False
 
 
-def read_call(
+def read_call(  # what the headers say, each by its name
     body: bytes,
     endpoint: Endpoint,
     *,
@@ -97,15 +103,25 @@ def read_call(
     deadline: float,
     priority: Priority = Priority.INTERACTIVE,
     allow_fallback: bool | None = None,
+    wishes: Wishes = NO_WISHES,
     hops: int = 0,
 ) -> Call:
-    """Check a body and make a Call of it. Raises BadRequest saying which field is wrong and how."""
+    """Check a body and make a Call of it. Raises BadRequest saying which field is wrong and how.
+
+    `wishes` are those of the headers, and go before those of the body; `allow_fallback` is one of them.
+    """
     try:
         fields = _decode(body)
     except msgspec.ValidationError as error:
         raise BadRequest(f"the request body is wrong: {error}") from None
     except msgspec.DecodeError as error:
         raise BadRequest(f"the request body is not valid JSON: {error}") from None
+    if (has_ours := fields.models is not None or fields.local_only is not None) or wishes.models:
+        wishes = _with_body(wishes, fields)
+    if allow_fallback is not None:
+        wishes = replace(wishes, allow_fallback=allow_fallback)
+    if not fields.model and wishes.models:
+        fields.model = wishes.models[0]
     if not fields.model or not fields.model.isprintable():
         raise BadRequest("`model` must be a non-empty name without control characters")
     subject = bytes(getattr(fields, endpoint.subject))
@@ -120,15 +136,28 @@ def read_call(
     stream = bool(fields.stream)
     if stream and not endpoint.can_stream:
         raise BadRequest(f"POST /v1/{endpoint.path} cannot stream", model=fields.model)
-    return Call(request_id, endpoint, fields.model, body, stream, deadline, priority, allow_fallback, hops)
+    return Call(request_id, endpoint, fields.model, body, stream, deadline, priority, wishes, hops, has_ours)
+
+
+def _with_body(wishes: Wishes, fields: _Fields) -> Wishes:
+    """Return the wishes with what the body adds to them. Raises BadRequest for a list that is none."""
+    models = wishes.models or tuple(fields.models or ())
+    if len(models) > MOST_NAMES:
+        raise BadRequest(f"`models` has {len(models)} names; at most {MOST_NAMES} are tried")
+    if not all(name and name.isprintable() for name in models):
+        raise BadRequest("`models` must be non-empty names without control characters")
+    return replace(wishes, models=models, local_only=wishes.local_only or bool(fields.local_only))
 
 
 def fields_of(call: Call) -> dict[str, Any]:
-    """Return the whole body. Raises BadRequest for a number that no engine could read."""
+    """Return the body without what is for Batuta alone. Raises BadRequest for a number that no engine could read."""
     try:
         fields: dict[str, Any] = orjson.loads(call.body)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the request body cannot be read: {error}", model=call.model) from None
+    if call.has_ours:
+        for name in OURS:
+            fields.pop(name, None)
     return fields
 
 
@@ -137,7 +166,7 @@ def body_for(call: Call, wire_name: str) -> bytes:
 
     Raises BadRequest for a body that cannot be written again.
     """
-    if wire_name == call.model:
+    if wire_name == call.model and not call.has_ours:
         return call.body
     fields = fields_of(call)
     fields["model"] = wire_name

@@ -6,14 +6,16 @@ for four short marks and parses just the events that carry them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import orjson
 
 from batuta.chat.dialects.openai import find_error
-from batuta.chat.sse import SSEParser
+from batuta.chat.sse import MAX_LINE, SSEParser, too_long
 from batuta.chat.types import Usage
-from batuta.engines.faults import broken, from_answer, in_answer
-from batuta.errors import BatutaError, StreamBroken, UpstreamFailed
+from batuta.engines.faults import Seen, broken, fault, from_answer, in_answer
+from batuta.errors import BatutaError
 
 DONE = b"[DONE]"
 _MARKS = (b'"usage"', b'"timings"', b'"error"', DONE)
@@ -23,7 +25,12 @@ _TAIL = 4096  # the last event of an answer without an end marker is found in he
 
 class _UsageFields(msgspec.Struct):
     prompt_tokens: int = 0
-    completion_tokens: int = 0
+    completion_tokens: int | None = None  # embeddings have none
+    # Of no type: an answer is as good where these are not as OpenAI has them.
+    total_tokens: Any = None
+    prompt_tokens_details: Any = None
+    completion_tokens_details: Any = None
+    prompt_cache_hit_tokens: Any = None  # DeepSeek's word for what is cached
 
 
 class _Timings(msgspec.Struct):
@@ -34,7 +41,12 @@ class _Timings(msgspec.Struct):
     predicted_n: int = 0
 
 
+_ABSENT = msgspec.Raw(b"")
+
+
 class _ReplyFields(msgspec.Struct):
+    choices: msgspec.Raw = _ABSENT
+    data: msgspec.Raw = _ABSENT
     usage: _UsageFields | None = None
     timings: _Timings | None = None
 
@@ -51,9 +63,12 @@ def read_reply(body: bytes, *, model: str) -> Usage | None:
     if (error := in_answer(body, where=model, model=model)) is not None:
         raise error
     try:
-        return _usage(_decode(body))
+        fields = _decode(body)
     except msgspec.MsgspecError:
-        raise UpstreamFailed(f"{model} answered 200 with something that is no answer", model=model) from None
+        raise fault(Seen.NO_ANSWER, where=model, model=model) from None
+    if not (bytes(fields.choices) or bytes(fields.data)):
+        raise fault(Seen.NO_ANSWER, where=model, model=model)
+    return _usage(fields)
 
 
 def error_in(data: bytes, *, model: str) -> BatutaError | None:
@@ -70,10 +85,28 @@ def error_in(data: bytes, *, model: str) -> BatutaError | None:
 
 def _usage(fields: _ReplyFields) -> Usage | None:
     if fields.usage is not None:
-        return Usage(fields.usage.prompt_tokens, fields.usage.completion_tokens)
+        return _counted(fields.usage)
     if (timings := fields.timings) is not None:
         return Usage(timings.cache_n + timings.prompt_n, timings.predicted_n, timings.cache_n)
     return None
+
+
+def _counted(said: _UsageFields) -> Usage:
+    """Return usage as OpenAI counts: reasoning is a part of the completion. Who counts it beside, the total tells."""
+    prompt, completion = said.prompt_tokens, said.completion_tokens or 0
+    cached = _detail(said.prompt_tokens_details, "cached_tokens") or _whole(said.prompt_cache_hit_tokens)
+    reasoning = _detail(said.completion_tokens_details, "reasoning_tokens")
+    if reasoning and said.total_tokens == prompt + completion + reasoning:
+        completion += reasoning
+    return Usage(prompt, completion, cached, reasoning)
+
+
+def _detail(details: Any, name: str) -> int:
+    return _whole(details.get(name)) if isinstance(details, dict) else 0
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 class StreamWatch:
@@ -85,13 +118,25 @@ class StreamWatch:
         error: an error event that went by after the commit point.
     """
 
-    __slots__ = ("_held", "_is_capturing", "_model", "_parser", "_tail", "error", "is_committed", "is_done", "usage")
+    __slots__ = (
+        "_held",
+        "_is_capturing",
+        "_line",
+        "_model",
+        "_parser",
+        "_tail",
+        "error",
+        "is_committed",
+        "is_done",
+        "usage",
+    )
 
     def __init__(self, model: str) -> None:
         self._model = model
         self._parser = SSEParser()
         self._held = bytearray()
         self._tail = b""
+        self._line = 0  # bytes of the line that has not ended yet
         self._is_capturing = False
         self.is_committed = False
         self.is_done = False
@@ -103,9 +148,14 @@ class StreamWatch:
 
         Raises:
             BatutaError: the first event is an error: nothing has been passed on, another model may be tried.
+            StreamBroken: a line has more bytes than any event; readers would have to hold all of it.
         """
         if not self.is_committed:
             return self._before_commit(chunk)
+        ends = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        self._line = self._line + len(chunk) if ends < 0 else len(chunk) - ends - 1
+        if self._line > MAX_LINE:
+            raise too_long(MAX_LINE)
         window = self._tail[-_OVERLAP:] + chunk
         if self._is_capturing or any(mark in window for mark in _MARKS):
             self._look_closer(chunk)
@@ -156,9 +206,9 @@ class StreamWatch:
             StreamBroken: neither an end marker nor a finish reason came: the answer was cut.
         """
         if not self.is_committed:
-            raise UpstreamFailed(f"{self._model} answered 200 with an empty stream", model=self._model)
+            raise fault(Seen.EMPTY, where=self._model, model=self._model)
         if self.error is not None or self.is_done:
             return
         if b'"finish_reason":"' in self._tail or b'"finish_reason": "' in self._tail:
             return
-        raise StreamBroken(f"the answer of {self._model} stopped in the middle", model=self._model)
+        raise fault(Seen.NO_END, where=self._model, model=self._model)

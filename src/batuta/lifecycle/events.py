@@ -35,12 +35,21 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A request asks for a lease. `deadline`: monotonic seconds after which it must be refused."""
+    """A request asks for a lease.
+
+    Attributes:
+        request: its name here.
+        model: which one it wants.
+        priority: who waits.
+        deadline: monotonic seconds after which it must be refused.
+        insists: nobody else could answer it: a model behind an API is asked although it was ejected.
+    """
 
     request: str
     model: str
     priority: Priority
     deadline: float
+    insists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,25 @@ class AnswerFailed:
     cause: Cause
     message: str
     request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """A model's backend wants to be left alone for a while: nothing is wrong with the model.
+
+    Attributes:
+        model: which.
+        message: in whose words, and why.
+        is_limit: it was asked too often; otherwise it is too busy.
+        asked_s: seconds it asked for; None: it did not say.
+        jitter: a random number from 0 to 1.
+    """
+
+    model: str
+    message: str
+    is_limit: bool
+    asked_s: float | None = None
+    jitter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +246,7 @@ Event = (
     | Abandoned
     | Released
     | AnswerFailed
+    | Limited
     | Progressed
     | Loaded
     | LoadFailed

@@ -1,4 +1,8 @@
-"""How long a failed model rests, and when it is given up. Pure: a table and its arithmetic."""
+"""How long a failed model rests, and when it is given up. Pure: tables and their arithmetic.
+
+Only models that Batuta loads are ever given up. One behind an API is ejected again and again, for five minutes at most:
+its provider's bad hour must not leave it switched off in the morning.
+"""
 
 from __future__ import annotations
 
@@ -53,5 +57,27 @@ RESTS: dict[Cause, Rest] = {
     Cause.UNKNOWN: _SLOW,
 }
 
+LONGEST_COOLDOWN_S = 120.0  # the vendors' own clients wait no longer for a limit to pass
+BUSY_S = (5.0, 30.0)  # a backend that is too busy is left alone for this long, growing
+JITTER = 0.1  # share by which a pause is drawn out at random, so that not everybody comes back in one moment
+
 AT_ONCE = frozenset({Cause.AUTH, Cause.ENGINE_OFFLINE, Cause.QUOTA, Cause.CRASH})
 """Causes for which one bad answer is enough: asking again at once cannot help."""
+
+
+def cooldown(*, is_limit: bool, asked_s: float | None, times: int, jitter: float) -> float:
+    """Return the seconds for which a backend that wants to be left alone is left alone; never less than it asked for.
+
+    Args:
+        is_limit: it was asked too often; otherwise it is too busy.
+        asked_s: what it asked for; None: it did not say. More than `LONGEST_COOLDOWN_S` is not given.
+        times: how often in a row, this time included.
+        jitter: a random number from 0 to 1.
+    """
+    if asked_s is not None:
+        base = asked_s
+    elif is_limit:
+        base = 2.0 ** min(times, 7)
+    else:
+        base = min(BUSY_S[0] * times, BUSY_S[1])
+    return min(base * (1.0 + JITTER * jitter), LONGEST_COOLDOWN_S)

@@ -55,7 +55,10 @@ def _check_leases(lifecycle: Lifecycle) -> None:
             f"{model}: {residency.in_flight} in flight, {current[model]} leases"
         )
         if residency.in_flight:
-            assert residency.state in {S.READY, S.DRAINING}, f"{model} is {residency.state} and leased"
+            may_insist = (
+                residency.state is S.FAILED and not residency.spec.is_loadable
+            )  # ejected, and there is no other
+            assert may_insist or residency.state in {S.READY, S.DRAINING}, f"{model} is {residency.state} and leased"
         if residency.spec.slots:
             assert residency.in_flight <= residency.spec.slots, f"{model}: more in flight than slots"
 

@@ -15,8 +15,9 @@ from batuta.errors import BatutaError, Cause, ModelFailed
 from batuta.lifecycle import events as ev
 from batuta.lifecycle.alarms import is_overstaying, is_past_ttl, load_ends, next_alarm
 from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
+from batuta.lifecycle.cooling import may_insist
 from batuta.lifecycle.eviction import EvictionPolicy, LeastRecentlyUsed
-from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, GIVE_UP_AFTER, RESTS, STEADY_S
+from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, STEADY_S
 from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
 from batuta.lifecycle.observed import judge
@@ -67,6 +68,7 @@ class Lifecycle:
             ev.Abandoned: self._on_abandoned,
             ev.Released: self._on_released,
             ev.AnswerFailed: self._on_answer_failed,
+            ev.Limited: self._on_limited,
             ev.Progressed: self._on_progressed,
             ev.Loaded: self._on_loaded,
             ev.LoadFailed: self._on_load_failed,
@@ -105,7 +107,7 @@ class Lifecycle:
         """Serve, queue or refuse a request.
 
         1. Unknown: refuse.
-        2. Ready, nobody before it, a slot free: grant at once (the hot path).
+        2. Ready, nobody before it, a slot free (the hot path); or ejected, and nobody else could answer: grant at once.
         3. Switched off, failed with a rest longer than it pays to wait, or no time left: refuse.
         4. Otherwise wait.
         """
@@ -114,7 +116,7 @@ class Lifecycle:
             self._out.append(Refuse(event.request, unknown(event.model)))
             return
         is_open = residency.state is S.READY and residency.enabled and residency.has_free_slot
-        if is_open and not self.waiting.count(event.model):  # 2
+        if (is_open and not self.waiting.count(event.model)) or (event.insists and may_insist(residency)):  # 2
             self._grant(event.request, residency, now)
             return
         if (refusal := why_not(residency, now, event.deadline)) is not None:  # 3
@@ -153,14 +155,12 @@ class Lifecycle:
         residency.in_flight -= 1
         residency.last_used = now
         if event.ok:
-            residency.bad_answers = 0
-            residency.failures = 0
-            residency.on_probation = False
-        if (
-            residency.state is not S.READY
-            or self.waiting
-            or (residency.in_flight == 0 and residency.spec.ttl_s is not None)
-        ):
+            residency.note_answer()
+            if residency.state is S.FAILED:  # it was ejected, and asked all the same
+                residency.forgive()
+                self._move(residency, T.RESET, now, "it answered")
+        is_idle = residency.in_flight == 0 and residency.spec.ttl_s is not None
+        if residency.state is not S.READY or is_idle or self.waiting:
             self._is_unsettled = True
 
     def _on_answer_failed(self, event: ev.AnswerFailed, now: float) -> None:
@@ -183,6 +183,10 @@ class Lifecycle:
         elif is_enough and not residency.is_fixed:  # 2
             residency.bad_answers = 0
             self._dismiss(residency, Leaving.SICK, now)
+
+    def _on_limited(self, event: ev.Limited, now: float) -> None:
+        if (residency := self.residencies.get(event.model)) is not None and not residency.spec.is_loadable:
+            residency.note_limit(event, now)
 
     # Loads --------------------------------------------------------------------------------------------------
 
@@ -237,7 +241,7 @@ class Lifecycle:
         is_steady = residency.state is S.READY and now - residency.since >= STEADY_S and trigger is T.CRASHED
         residency.note_failure(cause, message, now, is_first=is_steady)
         self._move(residency, trigger, now, message)
-        if RESTS[cause].gives_up and residency.failures >= GIVE_UP_AFTER:
+        if residency.has_given_up:
             residency.enabled = False
             residency.retry_at = None
             self._move(residency, T.GAVE_UP, now, f"{residency.failures} failures in a row, the last: {message}")

@@ -10,7 +10,8 @@ from statistics import median
 
 from batuta.catalog.entities import ModelSpec
 from batuta.errors import Cause
-from batuta.lifecycle.health import RESTS
+from batuta.lifecycle.events import Limited
+from batuta.lifecycle.health import GIVE_UP_AFTER, RESTS, cooldown
 from batuta.lifecycle.states import ModelState
 
 STORY_LINES = 200  # some hours of a busy model; 200 lines of 200 bytes are 40 kB
@@ -57,6 +58,11 @@ class Residency:
     message: str = ""
     retry_at: float | None = None
     on_probation: bool = False
+    cools_until: float = 0.0  # a pause: it may be asked, but who can had better ask another
+    cools_for: str = ""
+    is_limited: bool = False  # the pause is for a limit, not because it is busy
+    was_asked_to_cool: bool = False  # its backend asked for the pause
+    limits: int = 0  # pauses in a row
     leaving: Leaving | None = None
     stage: str | None = None
     fraction: float | None = None
@@ -133,6 +139,7 @@ class Residency:
         self.failures = self.bad_answers = 0
         self.cause, self.message, self.retry_at = None, "", None
         self.on_probation = False
+        self.limits, self.cools_until = 0, 0.0
 
     def note_failure(self, cause: Cause, message: str, now: float, *, is_first: bool) -> None:
         """Count a failure and set its rest; `is_first` forgives what was before."""
@@ -140,6 +147,28 @@ class Residency:
         self.cause, self.message = cause, message
         self.retry_at = now + RESTS[cause].after(self.failures)
         self.was_retried = self.wants_empty_device = False
+
+    @property
+    def has_given_up(self) -> bool:
+        """Too many failures in a row of a kind that a person has to look at."""
+        gives_up = self.cause is not None and RESTS[self.cause].gives_up
+        return gives_up and self.spec.is_loadable and self.failures >= GIVE_UP_AFTER
+
+    def note_answer(self) -> None:
+        """Take note that it answered as it should."""
+        self.bad_answers = self.failures = self.limits = 0
+        self.on_probation = False
+
+    def note_limit(self, limit: Limited, now: float) -> None:
+        """Begin a pause, or draw one out that is under way; a shorter one changes nothing."""
+        is_new = self.cools_until <= now
+        self.limits += is_new  # who was on the way when it began says the same again
+        until = now + cooldown(is_limit=limit.is_limit, asked_s=limit.asked_s, times=self.limits, jitter=limit.jitter)
+        if until > self.cools_until:
+            self.cools_until, self.cools_for = until, limit.message
+            self.is_limited, self.was_asked_to_cool = limit.is_limit, limit.asked_s is not None
+        if is_new:
+            self.tell(now, f"left alone for {until - now:.1f} s: {limit.message}")
 
     def note_load(self, memory_bytes: int, seconds: float | None, now: float) -> None:
         """Learn from a load; `seconds` is None for a model that was in memory already."""

@@ -20,6 +20,7 @@ from batuta.errors import BatutaError, CannotUnload, Cause, HostError, UpstreamU
 from batuta.lifecycle import events as ev
 from batuta.lifecycle import views
 from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
+from batuta.lifecycle.cooling import Resting, resting
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.observer import Observer, Reached, first_of
@@ -40,7 +41,10 @@ def _untold(provider_id: str, message: str = "") -> None:
 
 
 class Lease:
-    """The right to use a ready model. READY is guaranteed while it is held; leaving it gives the slot back."""
+    """The right to use a ready model. READY is guaranteed while it is held; leaving it gives the slot back.
+
+    One that was insisted on may be that of a model behind an API which was ejected.
+    """
 
     __slots__ = ("_runner", "engine", "is_ok", "request", "spec")
 
@@ -60,6 +64,11 @@ class Lease:
         self.is_ok = False
         self._runner.post(ev.AnswerFailed(self.spec.id, cause, message, self.request))
 
+    def limited(self, message: str, *, is_limit: bool, asked_s: float | None, jitter: float) -> None:
+        """Say that the backend wants to be left alone for a while; see `events.Limited`."""
+        limit = ev.Limited(self.spec.id, message, is_limit=is_limit, asked_s=asked_s, jitter=jitter)
+        self._runner.post(limit)
+
     def release(self) -> None:
         """Give the slot back."""
         self._runner.post(ev.Released(self.request, self.is_ok))
@@ -68,17 +77,22 @@ class Lease:
 class _LeaseContext:
     """What `Runner.lease` returns: waits on entry, releases on exit."""
 
-    __slots__ = ("_deadline", "_lease", "_model", "_priority", "_runner")
+    __slots__ = ("_deadline", "_insists", "_lease", "_model", "_priority", "_runner")
 
-    def __init__(self, runner: Runner, model: str, deadline: float, priority: Priority) -> None:
+    def __init__(  # the lease's own arguments, kept for entry
+        self, runner: Runner, model: str, deadline: float, priority: Priority, *, insists: bool
+    ) -> None:
         self._runner = runner
         self._model = model
         self._deadline = deadline
         self._priority = priority
+        self._insists = insists
         self._lease: Lease | None = None
 
     async def __aenter__(self) -> Lease:
-        self._lease = await self._runner.acquire(self._model, deadline=self._deadline, priority=self._priority)
+        self._lease = await self._runner.acquire(
+            self._model, deadline=self._deadline, priority=self._priority, insists=self._insists
+        )
         return self._lease
 
     async def __aexit__(
@@ -178,22 +192,27 @@ class Runner:
 
     # Leases -------------------------------------------------------------------------------------------------
 
-    def lease(self, model: str, *, deadline: float, priority: Priority = Priority.INTERACTIVE) -> _LeaseContext:
+    def lease(
+        self, model: str, *, deadline: float, priority: Priority = Priority.INTERACTIVE, insists: bool = False
+    ) -> _LeaseContext:
         """Return an async context manager that waits until the model is ready and holds it so.
 
         Args:
             model: catalog id.
             deadline: monotonic seconds after which the wait ends in ModelLoading.
             priority: who waits.
+            insists: nobody else could answer; a model behind an API is asked although it was ejected.
         """
-        return _LeaseContext(self, model, deadline, priority)
+        return _LeaseContext(self, model, deadline, priority, insists=insists)
 
-    async def acquire(self, model: str, *, deadline: float, priority: Priority) -> Lease:
+    async def acquire(self, model: str, *, deadline: float, priority: Priority, insists: bool = False) -> Lease:
         """Wait for a lease. Raises typed errors; a cancelled wait leaves the queue."""
         if self._is_closed:
             raise HostError(CLOSING)
         request = f"req-{next(self._ids)}"
-        commands = self.lifecycle.handle(ev.Wanted(request, model, priority, deadline), self._clock.monotonic())
+        commands = self.lifecycle.handle(
+            ev.Wanted(request, model, priority, deadline, insists), self._clock.monotonic()
+        )
         if len(commands) == 1 and type(commands[0]) is Grant:
             return self._granted(request, model)
         future = self._futures[request] = asyncio.get_running_loop().create_future()
@@ -222,6 +241,11 @@ class Runner:
         if residency is None or residency.state is not ModelState.READY:
             return True
         return not residency.has_free_slot or self.lifecycle.waiting.count(model) > 0
+
+    def resting(self, model: str) -> Resting | None:
+        """Return why a model behind an API had better be left alone now, None if it may be asked."""
+        residency = self.lifecycle.residencies.get(model)
+        return None if residency is None else resting(residency, self._clock.monotonic())
 
     # A person's wishes --------------------------------------------------------------------------------------
 

@@ -132,7 +132,12 @@ class LoaderChanged(Fact):
 
 @dataclass(frozen=True, slots=True)
 class RequestEnded(Fact):
-    """One inference request is over. Seconds; tokens where the backend told them."""
+    """One inference request is over. Seconds; tokens where the backend told them.
+
+    Cached tokens are a part of the prompt's, reasoning a part of the completion's. key_id: of the vault; empty: none.
+    cost: US dollars; None where it is not known. is_paid: the model is somebody else's, who bills it. fallbacks: models
+    that were tried before this one.
+    """
 
     kind: ClassVar[str] = "request"
     request_id: str
@@ -145,6 +150,13 @@ class RequestEnded(Fact):
     total_s: float
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    provider: str = ""
+    key_id: str = ""
+    cost: float | None = None
+    is_paid: bool = False
+    fallbacks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +197,17 @@ class DownloadFailed(Fact):
     name: str
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChanged(Fact):
+    """A key can be used no more, or again. state: good | resting | no_credit | invalid; message: what was said of it.
+
+    key_id: of the vault, or `env:PROVIDER`; never a part of the key.
+    """
+
+    kind: ClassVar[str] = "key"
+    provider: str
+    key_id: str
+    state: str
+    message: str = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from batuta.observe import events as ev
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_SERIES = 2000  # label sets of one metric; what comes after is counted under `other`, whoever invents names
 OTHER: Final = "other"
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0)
+NANO: Final = 1_000_000_000
 Labels = tuple[str, ...]
 
 
@@ -69,6 +70,8 @@ class Metrics:
     def __init__(self, bus: Bus) -> None:
         self.requests: Counter[Labels] = Counter()  # route, model, status
         self.tokens: Counter[Labels] = Counter()  # model, direction
+        self.paid_tokens: Counter[Labels] = Counter()  # provider, kind
+        self.cost: Counter[Labels] = Counter()  # provider; nano-dollars: whole numbers keep their last digits
         self.loads: Counter[Labels] = Counter()  # model, outcome
         self.swaps: Counter[Labels] = Counter()  # model
         self.loader: Counter[Labels] = Counter()  # state
@@ -105,6 +108,21 @@ class Metrics:
             _add(self.tokens, (model, "prompt"), fact.prompt_tokens)
         if fact.completion_tokens:
             _add(self.tokens, (model, "completion"), fact.completion_tokens)
+        if fact.is_paid:
+            self._paid(fact)
+
+    def _paid(self, fact: ev.RequestEnded) -> None:
+        kinds = (
+            ("prompt", fact.prompt_tokens),
+            ("cached", fact.cached_tokens),
+            ("completion", fact.completion_tokens),
+            ("reasoning", fact.reasoning_tokens),
+        )
+        for kind, count in kinds:
+            if count:
+                _add(self.paid_tokens, (fact.provider, kind), count)
+        if fact.cost:
+            _add(self.cost, (fact.provider,), round(fact.cost * NANO))
 
     def _state(self, fact: ev.ModelStateChanged) -> None:
         self.states[fact.model] = fact.new
@@ -155,6 +173,10 @@ class _Families:
         counts, m = self._counter, self._metrics
         yield counts("requests", "Inference requests that ended.", ("route", "model", "status"), m.requests)
         yield counts("tokens", "Tokens that backends reported.", ("model", "direction"), m.tokens)
+        kinds = "Tokens that external providers reported; cached are also prompt, reasoning also completion."
+        yield counts("provider_tokens", kinds, ("provider", "kind"), m.paid_tokens)
+        in_dollars = {labels: amount / NANO for labels, amount in m.cost.items()}
+        yield counts("provider_cost_usd", "US dollars that answers cost, where it is known.", ("provider",), in_dollars)
         yield counts("loads", "Loads that ended, by outcome.", ("model", "outcome"), m.loads)
         yield counts("swaps", "Loads for which another model had to leave memory.", ("model",), m.swaps)
         yield counts("loader_changes", "Times the loader came into a state.", ("state",), m.loader)
@@ -177,7 +199,7 @@ class _Families:
         yield self._gauge("memory_budget_bytes", "Bytes that models may take.", ("device",), budget)
 
     @staticmethod
-    def _counter(name: str, about: str, labels: Labels, values: Counter[Labels]) -> Metric:
+    def _counter(name: str, about: str, labels: Labels, values: Mapping[Labels, float]) -> Metric:
         from prometheus_client.core import CounterMetricFamily
 
         family = CounterMetricFamily(f"batuta_{name}", about, labels=labels)

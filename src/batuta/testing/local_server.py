@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -43,7 +44,10 @@ class FakeModel:
 
 
 class MemoryPool:
-    """A device's memory. What is given back comes back `late_s` seconds later, as on real GPUs."""
+    """A device's memory. What is given back comes back `late_s` seconds later, as on real GPUs.
+
+    With an infinite `late_s` it comes back when `bring_back` is called, whatever the machine is busy with.
+    """
 
     def __init__(self, total: int, *, late_s: float = 0.0) -> None:
         self.total = total
@@ -69,7 +73,13 @@ class MemoryPool:
         if not self.late_s:
             return
         self._returning += size
+        if self.late_s == math.inf:
+            return
         asyncio.get_running_loop().call_later(self.late_s, self._returned, size)
+
+    def bring_back(self) -> None:
+        """Have everything free that was given back."""
+        self._returning = 0
 
     def _returned(self, size: int) -> None:
         self._returning -= size

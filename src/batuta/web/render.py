@@ -29,9 +29,13 @@ PAGE_HEADERS: Final[Mapping[str, str]] = {
 
 
 class Renderer:
-    """The templates, and the last printed form of each fragment: many tabs cost one printing."""
+    """The templates, and the last printed form of each fragment: many tabs cost one printing.
+
+    Making one reads and compiles every template: one serves all pages.
+    """
 
     def __init__(self, assets: Assets) -> None:
+        self.assets = assets
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,

@@ -8,12 +8,14 @@ from batuta.catalog.service import Catalog
 from batuta.clock import Clock
 from batuta.downloads.service import Downloads
 from batuta.gateway.serve import Gateway
+from batuta.keys.service import Keys
 from batuta.lifecycle.runner import Runner
 from batuta.loader.supervisor import LoaderSupervisor
 from batuta.observe.bus import Bus
 from batuta.observe.metrics import Metrics
 from batuta.settings import Settings
 from batuta.tasks import Tasks
+from batuta.usage.recorder import Recorder
 from batuta.web.auth import Auth
 
 
@@ -32,3 +34,5 @@ class Services:
     clock: Clock
     tasks: Tasks
     downloads: Downloads
+    keys: Keys
+    usage: Recorder

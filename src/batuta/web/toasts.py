@@ -12,6 +12,7 @@ from batuta.observe.events import (
     DefaultChanged,
     DownloadFailed,
     DownloadFinished,
+    KeyChanged,
     LoaderChanged,
     ModelStateChanged,
     Swapped,
@@ -82,7 +83,18 @@ def _words_for(fact: Any, words: Language, rows: Rows) -> tuple[str, str] | None
             model=_name(fact.model, rows),
             before=_name(fact.before, rows),
         )
+    if isinstance(fact, KeyChanged):
+        return _of_key(fact, words)
     return _of_loader(fact, words) if isinstance(fact, LoaderChanged) else None
+
+
+def _of_key(fact: KeyChanged, words: Language) -> tuple[str, str] | None:
+    """Return words for what only a person can mend; a key that rests comes back by itself."""
+    if fact.state == "invalid":
+        return "bad", words.say(N_("%(provider)s refuses a key. See API keys."), provider=fact.provider)
+    if fact.state == "no_credit":
+        return "bad", words.say(N_("A key of %(provider)s has no credit left."), provider=fact.provider)
+    return None
 
 
 def _of_loader(fact: LoaderChanged, words: Language) -> tuple[str, str] | None:

@@ -256,10 +256,10 @@ async def test_a_key_is_told_and_nothing_is_sent(data_dir: Path) -> None:
     """Its provider is there, off; a person's switch is remembered, also while the key is away."""
     around = Around(data_dir, environ={"GROQ_API_KEY": "sk-test-not-a-key", "ANTHROPIC_API_KEY": "sk-test-not-a-key"})
     async with around.house() as it:
-        assert ids(it) == ["groq"]
+        assert ids(it) == ["anthropic", "groq"]
         assert (state(it, "groq").provider.enabled, state(it, "groq").is_online) == (False, None)
         assert [(key.variable, key.provider is not None) for key in it.catalog.seen_keys()] == [
-            ("ANTHROPIC_API_KEY", False),
+            ("ANTHROPIC_API_KEY", True),
             ("GROQ_API_KEY", True),
         ]
         await it.catalog.refresh()

@@ -230,12 +230,12 @@ def test_keys_are_seen_by_name_and_used_by_nobody() -> None:
     assert "sk-test" not in repr(groq)
 
 
-def test_keys_for_other_dialects_are_told_and_no_provider() -> None:
-    """Batuta cannot speak to them yet."""
+def test_a_key_brings_the_engine_of_its_dialect() -> None:
+    """Each API is spoken to in its own dialect, once a person switches it on."""
     found = {key.id: key for key in seen_keys({"ANTHROPIC_API_KEY": "x", "GOOGLE_API_KEY": "y", "GEMINI_API_KEY": "z"})}
-    assert [(key.provider, key.variable) for key in found.values()] == [
-        (None, "ANTHROPIC_API_KEY"),
-        (None, "GEMINI_API_KEY"),
+    assert [(key.provider and (key.provider.kind, key.provider.enabled), key.variable) for key in found.values()] == [
+        (("anthropic", False), "ANTHROPIC_API_KEY"),
+        (("gemini", False), "GEMINI_API_KEY"),
     ]
 
 

@@ -228,7 +228,10 @@ def test_any_damage_ends_in_an_answer(tmp_path_factory: pytest.TempPathFactory) 
     engine.dispose()
     sound = path.read_bytes()
 
-    @given(st.lists(st.tuples(st.integers(0, len(sound) - 1), st.integers(0, 255)), max_size=4), st.integers(0, 40000))
+    @given(
+        st.lists(st.tuples(st.integers(0, len(sound) - 1), st.integers(0, 255)), max_size=4),
+        st.integers(0, len(sound) * 2),
+    )
     def mutate(flips: list[tuple[int, int]], length: int) -> None:
         data = bytearray(sound)
         for at, value in flips:

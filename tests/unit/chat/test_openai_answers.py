@@ -152,6 +152,21 @@ def test_a_whole_answer_is_put_together() -> None:
     )
 
 
+def test_a_vendors_own_fields_of_a_call_are_told() -> None:
+    """A signature beside a call's function is read, and told in a stream and in a whole answer, whatever its piece."""
+    extra = {"extra_content": {"google": {"thought_signature": "abc"}}}
+    calls = [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}, **extra}]
+    delta = event(choices=[choice({"tool_calls": calls})])
+    assert delta.tool_calls == (ToolCall(0, "c", "f", "", extra),)
+    late = Delta(tool_calls=(ToolCall(0, None, None, "{}", {"more": 1}),))
+    [piece] = orjson.loads(openai.encode_delta(delta, answer_id="id", model="m", created=1)[6:])["choices"]
+    whole = openai.encode_completion([delta, late], answer_id="id", model="m", created=1)
+    assert piece["delta"]["tool_calls"][0]["extra_content"] == extra["extra_content"]
+    assert whole["choices"][0]["message"]["tool_calls"] == [
+        {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}, **extra, "more": 1}
+    ]
+
+
 def test_vectors_are_put_in_order() -> None:
     """Rows are sorted by their index; a body without rows is no answer."""
     body = {"data": [{"index": 1, "embedding": [2]}, {"index": 0, "embedding": [1]}], "usage": {"prompt_tokens": 2}}

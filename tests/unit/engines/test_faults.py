@@ -278,3 +278,39 @@ def test_the_page_shows_the_lists() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert not [status for status in STATUSES if f"{status}" not in text]
     assert not [kind for kind in KINDS if f"`{kind}`" not in text]
+
+
+@pytest.mark.parametrize(
+    ("headers", "asked", "told"),
+    [
+        ({"retry-after": "7"}, 7.0, 7.0),
+        ({"retry-after": " 7.5 "}, 7.5, 7.5),
+        ({"retry-after": "37s"}, 37.0, 37.0),
+        ({"retry-after": "-3"}, 0.0, 0.0),
+        ({"retry-after": "1000000000"}, 86_400.0, 60.0),
+        ({"retry-after": "inf"}, 86_400.0, 60.0),
+        ({"retry-after": "nan"}, None, None),
+        ({"retry-after": "soon"}, None, None),
+        ({"retry-after": "Thu, 01 Jan 1970 00:18:20 GMT"}, 100.0, 60.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0, 0.0),
+        ({"retry-after-ms": "1500"}, 1.5, 1.5),
+        ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5, 1.5),
+        ({"retry-after-ms": "x", "retry-after": "2"}, 2.0, 2.0),
+        ({}, None, None),
+    ],
+)
+def test_every_form_of_a_wait_that_is_asked_for(
+    headers: dict[str, str], asked: float | None, told: float | None
+) -> None:
+    """Callers are told a minute at most; what was asked for is kept for who leaves the provider alone."""
+    error = faults.classify(429, b"", headers=headers, where="here", now=lambda: 1000.0)
+    assert (error.asked_wait_s, error.retry_after_s) == (asked, told)
+
+
+def test_an_error_keeps_its_row_when_it_breaks_a_stream() -> None:
+    """So that what it is goes on counting."""
+    limited = faults.fault(Seen.RATE_LIMITED, where="here", retry_after_s=90.0)
+    cut = faults.broken(limited)
+    assert (cut.seen, cut.asked_wait_s, faults.class_of(cut)) == ("rate_limited", 90.0, faults.FaultClass.RATE)
+    assert faults.class_of(UpstreamUnreachable("x")) is faults.FaultClass.NETWORK
+    assert not faults.is_repeatable(UpstreamUnreachable("x"))

@@ -59,7 +59,9 @@ def test_no_engine_of_another_program_is_imported_before_it_is_used() -> None:
 def test_the_built_in_kinds() -> None:
     """Each is served, and Batuta loads the models of programs that load; a slip is told with what there is."""
     assert set(registry.find([])) == set(offered()) == set(KINDS) - {"local_worker", "command"}
-    assert {kind for kind in KINDS if is_loaded(kind)} == set(KINDS) - {"openai_compat"}
+    assert {kind for kind in KINDS if is_loaded(kind)} == set(KINDS) - {
+        *("openai_compat", "openai_family", "anthropic", "gemini")
+    }
     assert not is_loaded("another package's")
     assert problem("ollama") is None
     for wrong in ("olama", "local_worker"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -378,9 +379,10 @@ async def test_an_unload_waits_for_a_wake_up_under_way() -> None:
 
 async def test_memory_that_comes_back_late_is_waited_for() -> None:
     """A wake-up that finds no room is tried again for some seconds."""
-    async with facing(memory=MemoryPool(1500, late_s=0.02)) as scene:
+    async with facing(memory=MemoryPool(1500, late_s=math.inf)) as scene:
         await scene.engine.sleep(scene.spec())
         assert scene.server.memory.free == 500
+        asyncio.get_running_loop().call_later(0.02, scene.server.memory.bring_back)
         await scene.load()
         assert await scene.said() == "three two one"
 

@@ -81,6 +81,9 @@ class Stage:
         self.add(spec("brain", 13 * GB, roles=frozenset({Role.BRAIN})), self.engine)
         self.add(spec("coder", 9 * GB, roles=frozenset({Role.EXECUTOR})), self.engine)
 
+    def settle(self) -> None:
+        """Leave it empty."""
+
     def add_api(self) -> None:
         self.add(remote("api/far"), self.api)
 
@@ -115,7 +118,7 @@ async def stage(*adds: str, **rest: Any) -> AsyncIterator[Stage]:
     it = Stage(**rest)
     await it.runner.start()
     for what in adds or ("pair",):
-        {"pair": it.add_pair, "api": it.add_api}[what]()
+        {"pair": it.add_pair, "api": it.add_api, "none": it.settle}[what]()
     try:
         yield it
         await it.clock.settle()

@@ -395,7 +395,7 @@ async def test_a_refused_connection_takes_its_sisters_along_and_a_success_brings
         assert len(offline) == 1
         assert (await it.ask(it.call("api/b"))).text
         assert not offline
-        assert it.gateway.alternative("brain")[0] == "api/b"
+        assert it.gateway.alternative("brain").model == "api/b"
 
 
 async def test_the_hop_count_goes_up_with_each_gateway() -> None:

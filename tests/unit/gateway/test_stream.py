@@ -116,6 +116,23 @@ def test_a_whole_answer_that_is_none_is_an_error(body: bytes) -> None:
         read_reply(body, model="m")
 
 
+@pytest.mark.parametrize(
+    ("said", "usage"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 2}}, Usage(3, 4, 2)),
+        ({"prompt_cache_hit_tokens": 2}, Usage(3, 4, 2)),
+        ({"completion_tokens_details": {"reasoning_tokens": 1}, "total_tokens": 7}, Usage(3, 4, 0, 1)),
+        ({"completion_tokens_details": {"reasoning_tokens": 9}, "total_tokens": 16}, Usage(3, 13, 0, 9)),
+        ({"prompt_tokens_details": [], "completion_tokens_details": "none", "total_tokens": {}}, Usage(3, 4)),
+        ({"prompt_tokens_details": {"cached_tokens": None}, "prompt_cache_hit_tokens": -1}, Usage(3, 4)),
+    ],
+)
+def test_what_is_cached_and_what_is_reasoning_is_told_in_several_ways(said: dict[str, object], usage: Usage) -> None:
+    """As OpenAI, DeepSeek and xAI say it; details that make no sense cost nobody the answer."""
+    body = orjson.dumps({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, **said}})
+    assert read_reply(body, model="m") == usage
+
+
 def test_a_mark_that_is_cut_in_two_is_seen_and_usage_said_once_stays() -> None:
     """Wherever the network cuts; an event with no count takes no count away."""
     for cut in range(1, 60):

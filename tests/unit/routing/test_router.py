@@ -9,8 +9,9 @@ import pytest
 
 from batuta.catalog.entities import Capability, ModelSpec, Role
 from batuta.errors import BadRequest, Cause, ModelNotFound
-from batuta.routing.alternatives import Standing, Tier, alternatives, tier_of
-from batuta.routing.router import plan
+from batuta.routing.alternatives import Standing, Terms, Tier, alternatives, tier_of
+from batuta.routing.router import RoutePlan, plan
+from batuta.routing.wishes import NO_WISHES, Wishes
 
 CHAT = frozenset({Capability.CHAT})
 
@@ -23,8 +24,15 @@ def standing(model: str, *, local: bool = True, ready: bool = False, **rest: Any
 
 
 def route(name: str, world: Sequence[Standing], **rest: Any) -> list[str]:
+    return [c.model_id for c in routed(name, world, **rest).candidates]
+
+
+def routed(name: str, world: Sequence[Standing], **rest: Any) -> RoutePlan:
+    """Return a plan; what is no argument of `plan` is a wish."""
     specs = {s.spec.id: s.spec for s in world}
-    return [c.model_id for c in plan(name, specs, lambda: world, needs=rest.pop("needs", CHAT), **rest).candidates]
+    given = {key: rest.pop(key) for key in ("needs", "asks", "house") if key in rest}
+    given.setdefault("needs", CHAT)
+    return plan(name, specs, lambda: world, wishes=Wishes(**rest) if rest else NO_WISHES, **given)
 
 
 WORLD = (
@@ -55,7 +63,7 @@ def test_an_alias_is_the_model_unless_a_model_or_a_choice_of_ours_has_the_name()
 
 def test_alternatives_come_external_first_then_loaded_then_loadable() -> None:
     """The priority: a working API, what is in memory, what fits. Failed and too large ones are not offered."""
-    assert [s.spec.id for s, _ in alternatives(None, WORLD, needs=CHAT)] == ["far", "warm", "cold"]
+    assert [s.spec.id for s, _ in alternatives(None, WORLD, Terms(CHAT))] == ["far", "warm", "cold"]
 
 
 def test_auto_starts_with_the_brain_and_falls_back_by_itself() -> None:
@@ -73,7 +81,7 @@ def test_who_is_offline_is_tried_last_and_not_suggested() -> None:
     assert route("auto", (brain,)) == ["api/brain"]
     sister = standing("api/sister", local=False, active=False, is_offline=True)
     assert route("auto", (sister,)) == ["api/sister"]
-    assert alternatives(None, (sister,), needs=CHAT) == []
+    assert alternatives(None, (sister,), Terms(CHAT)) == []
 
 
 def test_a_brain_whose_file_is_gone_is_tried_last() -> None:
@@ -85,9 +93,8 @@ def test_a_brain_whose_file_is_gone_is_tried_last() -> None:
 def test_who_is_passed_over_is_told() -> None:
     """The holder of a role that is not even tried first was passed over for a reason; one that is tried was not."""
 
-    def passed_over(*world: Standing) -> tuple[tuple[str, Cause], ...]:
-        specs = {s.spec.id: s.spec for s in world}
-        return plan("brain", specs, lambda: world, needs=CHAT).passed_over
+    def passed_over(*world: Standing) -> tuple[tuple[str, str], ...]:
+        return routed("brain", world).passed_over
 
     roles = frozenset({Role.BRAIN})
     away = standing("away", roles=roles, active=False, is_offline=True)

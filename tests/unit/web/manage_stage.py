@@ -16,6 +16,9 @@ from batuta.catalog.change import Change
 from batuta.downloads.service import Downloads
 from batuta.gateway.admission import Admission
 from batuta.gateway.serve import Gateway
+from batuta.keys.ring import KeyRing
+from batuta.keys.service import Keys
+from batuta.keys.tester import KeyTester
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.runner import Runner
@@ -24,12 +27,16 @@ from batuta.observe.bus import Bus
 from batuta.observe.metrics import Metrics
 from batuta.tasks import Tasks
 from batuta.testing.fake_engine import FakeEngine, FakeRemoteEngine
+from batuta.usage.recorder import Recorder
+from batuta.vault.vault import Vault
 from batuta.web.auth import LOOPBACK, Auth
 from batuta.web.errors import install_error_handlers
-from batuta.web.routes import events, health, manage, manage_pulls
+from batuta.web.routes import events, health, manage, manage_keys, manage_pulls
 from batuta.web.services import Services
 from tests.support.asgi import Client, Reply, call
 from tests.unit.catalog.stage import OLLAMA, Cast, cast
+from tests.unit.keys.stage import Upstream
+from tests.unit.vault.play import sources
 
 BUDGET = 20_000  # bytes: each model of the stage needs 1000 + 100 + 2 * 4096 = 9292, so two fit and three do not
 
@@ -66,6 +73,21 @@ class House:
             environ=self.environ,
             refresh=it.catalog.refresh,
         )
+        self.vault = Vault(
+            it.store,
+            sources(it.folder),
+            clock=self.clock,
+            on_error=lambda *error: it.errors.append(error),
+        )
+        self.upstream = Upstream()
+        self.ring = KeyRing(self.vault, clock=self.clock, environ=self.environ)
+        self.keys = Keys(
+            vault=self.vault,
+            ring=self.ring,
+            tester=KeyTester(self.ring, lambda _, secret: self.upstream.make_checking(secret), self.clock),
+            catalog=it.catalog,
+            environ=self.environ,
+        )
         self.services = Services(
             settings=it.settings,
             catalog=it.catalog,
@@ -86,12 +108,15 @@ class House:
             clock=self.clock,
             tasks=self.tasks,
             downloads=self.downloads,
+            keys=self.keys,
+            usage=as_type("Recorder", None),
         )
         it.catalog.listen(self._changed)
         self.app = FastAPI()
         install_error_handlers(self.app)
         self.app.include_router(manage.router(self.services))
         self.app.include_router(manage_pulls.router(self.services))
+        self.app.include_router(manage_keys.router(self.services))
         self.app.include_router(events.router(self.services, heartbeat_s=0.01))
         self.raw = health.raw_routes(self.services)
 
@@ -140,10 +165,12 @@ async def house(
         try:
             if is_looked:
                 await it.catalog.start()
+                await stage.vault.open()
             yield stage
             stage.lifecycle.check()
         finally:
             await stage.tasks.aclose()
+            await stage.vault.aclose()
             await stage.downloads.aclose()
             await stage.runner.aclose()
             await stage.engine.aclose()

@@ -442,7 +442,7 @@ async def test_a_program_is_added_by_its_kind(data_dir: Path) -> None:
         assert (again.status, again.json()["kind"]) == (200, "lmstudio")
         wrong = await it.ask("POST", "/manage/providers", body | {"kind": "lm-studio", "is_local": True})
         assert wrong.status == 400
-        assert "lmstudio, ollama, openai_compat, vllm" in error_of(wrong.json())["message"]
+        assert "lmstudio, ollama, openai_compat, openai_family, vllm" in error_of(wrong.json())["message"]
         assert (
             await it.ask("POST", "/manage/providers", {"id": "x", "base_url": "http://127.0.0.1:1234"})
         ).status == 400

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from batuta.catalog.service import Catalog
 from batuta.downloads.service import Downloads
 from batuta.errors import Cause, UpstreamFailed
+from batuta.keys.service import Keys
 from batuta.lifecycle.states import ModelState
 from batuta.loader.supervisor import LoaderSupervisor
 from batuta.observe.events import RequestEnded
@@ -23,6 +24,7 @@ from batuta.observe.metrics import Metrics
 from batuta.settings import EdgeSettings, QueueSettings, Settings
 from batuta.tasks import Tasks
 from batuta.testing.playbook import GB, remote, spec
+from batuta.usage.recorder import Recorder
 from batuta.web.auth import Auth
 from batuta.web.disconnect import HOOK, Departure
 from batuta.web.dispatch import Dispatcher
@@ -66,6 +68,8 @@ class Door:
             clock=it.clock,
             tasks=self.tasks,
             downloads=as_type("Downloads", None),
+            keys=as_type("Keys", None),
+            usage=as_type("Recorder", None),
         )
         api = FastAPI()
         install_error_handlers(api)
@@ -167,7 +171,17 @@ async def test_a_name_that_is_no_ascii_is_percent_encoded_in_headers() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [(b"x-batuta-fallback", b"maybe"), (b"x-batuta-priority", b"urgent"), (b"x-batuta-fallback", b"")]
+    "header",
+    [
+        (b"x-batuta-fallback", b"maybe"),
+        (b"x-batuta-priority", b"urgent"),
+        (b"x-batuta-fallback", b""),
+        (b"x-batuta-policy", b"cheap"),
+        (b"x-batuta-local-only", b"yes"),
+        (b"x-batuta-models", b" , "),
+        (b"x-batuta-models", b"a,b,c,d,e,f,g,h,i"),
+        (b"x-batuta-models", b"a%0Ab"),
+    ],
 )
 async def test_a_wish_that_nobody_knows_is_refused_in_words(header: tuple[bytes, bytes]) -> None:
     """A misspelt wish must not be granted by accident."""
@@ -195,6 +209,26 @@ async def test_a_caller_may_allow_or_deny_other_models() -> None:
         assert allowed.headers["x-batuta-model"] == "api/far"
         denied = await at.ask("executor", (b"x-batuta-fallback", b"deny"))
         assert denied.status == 503
+
+
+async def test_a_caller_may_name_several_models() -> None:
+    """In a header, percent-encoded where they are not ASCII; the first that can answers."""
+    async with door("pair", "api") as at:
+        at.stage.add(remote("modelo-ção"), at.stage.api)
+        at.stage.engine.fail_load("coder", Cause.CORRUPT_FILE)
+        reply = await at.ask("coder", (b"x-batuta-models", b"nobody, modelo-%C3%A7%C3%A3o"))
+        assert reply.headers["x-batuta-model"] == "modelo-%C3%A7%C3%A3o"
+        assert reply.headers["x-batuta-fallback"] == "nobody, model_not_found; coder, corrupt_file"
+
+
+@pytest.mark.parametrize("header", [(b"x-batuta-local-only", b"true"), (b"x-batuta-policy", b"local-only")])
+async def test_a_request_may_be_kept_on_this_machine(header: tuple[bytes, bytes]) -> None:
+    """Who names an API then is refused with the name of a model here."""
+    async with door("pair", "api") as at:
+        reply = await at.ask("api/far", header, seconds=0)
+        told = reply.json()["error"]
+        assert (reply.status, told["code"], told["suggestion"] in {"brain", "coder"}) == (403, "local_only", True)
+        assert at.stage.api.requests == []
 
 
 async def test_a_batch_job_lets_a_person_go_first() -> None:

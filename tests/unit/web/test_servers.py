@@ -51,7 +51,7 @@ def test_a_key_is_told_by_its_variable() -> None:
     """One that could be used says that nothing is sent; one that cannot be used yet says so. Both come last."""
     assert GROQ.provider is not None
     states = [ProviderState(GROQ.provider, FOUND), ProviderState(OLLAMA, FOUND, is_online=True)]
-    rows = server_rows(states, [], i18n.language("en"), [ANTHROPIC, GROQ])
+    rows = server_rows(states, [], i18n.language("en"), [replace(ANTHROPIC, provider=None), GROQ])
     assert [(each.name, each.state) for each in rows] == [
         ("Ollama", "0 models"),
         ("Anthropic", "its key is in ANTHROPIC_API_KEY; not supported yet"),

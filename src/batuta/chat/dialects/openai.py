@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from batuta.chat import sse
-from batuta.chat.dialects.openai_request import call_body, chat_body, model_name, parse_chat
+from batuta.chat.dialects.openai_request import call_body, call_extra, chat_body, model_name, parse_chat
 from batuta.chat.types import Delta, FinishReason, ToolCall, Usage
 from batuta.errors import BatutaError, Culprit
 
@@ -165,6 +165,7 @@ def _tool_call(raw: Mapping[str, Any], position: int) -> ToolCall:
         id=_text(raw.get("id")) or None,
         name=_text(function.get("name")) or None,
         arguments=arguments or "",
+        extra=call_extra(raw),
     )
 
 
@@ -248,7 +249,9 @@ def encode_completion(deltas: Iterable[Delta], *, answer_id: str, model: str, cr
 def _join(known: ToolCall | None, piece: ToolCall) -> ToolCall:
     if known is None:
         return piece
-    return ToolCall(known.index, known.id or piece.id, known.name or piece.name, known.arguments + piece.arguments)
+    extra = {**known.extra, **piece.extra} if piece.extra else known.extra
+    arguments = known.arguments + piece.arguments
+    return ToolCall(known.index, known.id or piece.id, known.name or piece.name, arguments, extra)
 
 
 def _call_piece(call: ToolCall) -> dict[str, Any]:
@@ -258,6 +261,8 @@ def _call_piece(call: ToolCall) -> dict[str, Any]:
         piece |= {"id": call.id, "type": "function"}
     if call.name is not None:
         function["name"] = call.name
+    if call.extra:
+        piece |= call.extra
     return piece
 
 

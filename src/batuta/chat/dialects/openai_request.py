@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from batuta.chat.types import ChatRequest, Message, Sampling, ToolCall
+from batuta.chat.types import NOTHING, ChatRequest, Message, Sampling, ToolCall
 from batuta.errors import BadRequest
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -151,8 +151,6 @@ def _message(raw: Mapping[str, Any], at: str) -> Message:
             raise _wrong(f"{at}.{field}", "must be a text")
     calls = _objects(raw.get("tool_calls"), f"{at}.tool_calls")
     extra = {key: value for key, value in raw.items() if key not in _MESSAGE}
-    if any(call.keys() - _CALL for call in calls):
-        extra["tool_calls"] = list(calls)  # a vendor's own fields in a call (signatures) must come back to it
     return Message(
         role=role,
         content=content,
@@ -168,7 +166,7 @@ def _tool_call(raw: Mapping[str, Any], index: int, at: str) -> ToolCall:
     arguments = function.get("arguments", "") if isinstance(function, dict) else None
     if not isinstance(function, dict) or not isinstance(arguments, str):
         raise _wrong(f"{at}.tool_calls[{index}]", "needs a `function` with a name and arguments as JSON text")
-    return ToolCall(index=index, id=raw.get("id"), name=function.get("name"), arguments=arguments)
+    return ToolCall(index, raw.get("id"), function.get("name"), arguments, call_extra(raw))
 
 
 def _message_body(message: Message) -> dict[str, Any]:
@@ -185,4 +183,12 @@ def _message_body(message: Message) -> dict[str, Any]:
 
 def call_body(call: ToolCall) -> dict[str, Any]:
     """Return a whole tool call as a message carries it."""
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    body = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    return {**body, **call.extra} if call.extra else body
+
+
+def call_extra(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a vendor's own fields of a tool call (signatures): they must come back to it."""
+    if raw.keys() <= _CALL:
+        return NOTHING
+    return {key: value for key, value in raw.items() if key not in _CALL}

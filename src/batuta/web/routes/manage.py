@@ -166,9 +166,13 @@ class _Models:
         return self._view(spec)
 
     async def alternative(self, model_id: str) -> View:
-        """Who would answer best in its place: an external API, then what is loaded, then what fits."""
-        model, reason = self.services.gateway.alternative(self._meant(model_id, "alternative").id)
-        return {"model": model, "reason": reason}
+        """Who would answer best in its place: an external API, then what is loaded, then what fits.
+
+        `passed_over` has everybody else who could not, and why.
+        """
+        best = self.services.gateway.alternative(self._meant(model_id, "alternative").id)
+        over = [{"model": model, "reason": reason} for model, reason in best.passed_over]
+        return {"model": best.model, "reason": best.reason, "passed_over": over}
 
     async def reset_failed(self, form: Annotated[f.ResetForm | None, Body()] = None) -> View:
         """Forget failures, of one model or of all; answers which were in the cache."""
@@ -218,7 +222,7 @@ class _Models:
         return self.services.clock.monotonic() + seconds
 
     def _suggestion(self, spec: ModelSpec) -> str | None:
-        return self.services.gateway.alternative(spec.id)[0]
+        return self.services.gateway.alternative(spec.id).model
 
 
 def tail(path: Path) -> str | None:

@@ -274,11 +274,19 @@ class PlanView(BaseModel):
     reason: str
 
 
+class PassedOver(BaseModel):
+    """Who could not answer instead, and why."""
+
+    model: str
+    reason: str
+
+
 class AlternativeView(BaseModel):
     """Who could answer instead."""
 
     model: str | None
     reason: str
+    passed_over: list[PassedOver] = []
 
 
 class ResetView(BaseModel):

@@ -7,9 +7,10 @@ first heartbeat, with progress in comments; from then on an error can only be to
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from typing import Any
-from urllib.parse import quote
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote
 
 import orjson
 from fastapi import APIRouter
@@ -18,12 +19,13 @@ from batuta.chat import sse
 from batuta.chat.dialects.openai import encode_error
 from batuta.engines.openai_compat import HOP, MOST_HOPS
 from batuta.errors import BadRequest, BatutaError, HostError, LoopFound, ModelNotFound
-from batuta.gateway.attempt import EVENT_STREAM
+from batuta.gateway.attempt import EVENT_STREAM, LOCAL_ONLY
 from batuta.gateway.call import ENDPOINTS, Call, Endpoint, Head, Trying, read_call
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.runner import CLOSING
 from batuta.lifecycle.states import ModelState
 from batuta.routing.roles import Virtual
+from batuta.routing.wishes import MOST_NAMES, NO_WISHES, Policy, Wishes
 from batuta.web.auth import Identity
 from batuta.web.disconnect import Receive, cancel_on_disconnect, read_body
 from batuta.web.dispatch import RawRoute, Scope
@@ -45,10 +47,17 @@ STATUS_VALUES = {
 }
 """Our states in the words of llama.cpp's router, which clients know."""
 
+T = TypeVar("T")
 LAST_WORDS_S = 0.5  # for a reader who does not read
 LONGEST_NAME = 512  # characters of a model's name; a file's name has at most 255
 _HOP = HOP.encode()
-_FALLBACK = {b"allow": True, b"deny": False}
+_PREFIX = b"x-batuta-"
+_WISHES: dict[bytes, tuple[str, dict[bytes, Any]]] = {
+    b"x-batuta-fallback": ("allow_fallback", {b"allow": True, b"deny": False}),
+    b"x-batuta-policy": ("policy", {policy.value.encode(): policy for policy in Policy}),
+    LOCAL_ONLY.encode(): ("local_only", {b"true": True, b"false": False}),
+}
+"""Header -> the wish that it is, and what it may say."""
 _PRIORITY = {b"interactive": Priority.INTERACTIVE, b"normal": Priority.NORMAL, b"batch": Priority.BATCH}
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
@@ -111,7 +120,7 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
     async def route(scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:  # noqa: ARG001  # the edge has judged it
         body = await read_body(receive, limit)
         await first_look(services)
-        fallback, priority, hops = _wishes(scope["headers"])
+        wishes, priority, hops = _wishes(scope["headers"])
         refuse_crowded(body)
         try:
             call = read_call(
@@ -120,13 +129,14 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
                 request_id=scope["state"]["request_id"],
                 deadline=services.clock.monotonic() + wait,
                 priority=priority,
-                allow_fallback=fallback,
+                wishes=wishes,
                 hops=hops,
             )
         except RecursionError:
             raise BadRequest("the request body is nested too deeply") from None
-        if len(call.model) > LONGEST_NAME:
-            raise BadRequest(f"`model` has {len(call.model)} characters; at most {LONGEST_NAME} are accepted")
+        for name in (call.model, *call.wishes.models):
+            if len(name) > LONGEST_NAME:
+                raise BadRequest(f"`model` has {len(name)} characters; at most {LONGEST_NAME} are accepted")
         reply = _Reply(services, send, call)
         async with cancel_on_disconnect(scope, receive) as client:
             try:
@@ -149,21 +159,42 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
     return route
 
 
-def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[bool | None, Priority, int]:
-    """Read `x-batuta-fallback: allow|deny`, `x-batuta-priority: interactive|normal|batch` and `x-batuta-hop: N`."""
-    fallback, priority, hops = None, Priority.INTERACTIVE, 0
+def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[Wishes, Priority, int]:
+    """Read what the headers say about who may answer, who waits, and through how many gateways the request has come.
+
+    `x-batuta-fallback: allow|deny`, `x-batuta-models: NAME, NAME`, `x-batuta-policy: same-or-smaller-cost|local-only`,
+    `x-batuta-local-only: true|false`, `x-batuta-priority: interactive|normal|batch`, `x-batuta-hop: N`.
+    """
+    said: dict[str, Any] = {}
+    priority, hops = Priority.INTERACTIVE, 0
     for name, value in headers:
-        if name == b"x-batuta-fallback":
-            if value not in _FALLBACK:
-                raise BadRequest("`x-batuta-fallback` must be `allow` or `deny`")
-            fallback = _FALLBACK[value]
-        elif name == b"x-batuta-priority":
-            if value not in _PRIORITY:
-                raise BadRequest("`x-batuta-priority` must be `interactive`, `normal` or `batch`")
-            priority = _PRIORITY[value]
+        if not name.startswith(_PREFIX):
+            continue
+        if name == b"x-batuta-priority":
+            priority = _one_of(name, value, _PRIORITY)
         elif name == _HOP:
             hops = _hops(value)
-    return fallback, priority, hops
+        elif name in _WISHES:
+            field, choices = _WISHES[name]
+            said[field] = _one_of(name, value, choices)
+        elif name == b"x-batuta-models":
+            said["models"] = _names(value)
+    return Wishes(**said) if said else NO_WISHES, priority, hops
+
+
+def _one_of(name: bytes, value: bytes, choices: Mapping[bytes, T]) -> T:
+    if value not in choices:
+        *most, last = (f"`{choice.decode()}`" for choice in choices)
+        raise BadRequest(f"`{name.decode()}` must be {', '.join(most)} or {last}")
+    return choices[value]
+
+
+def _names(value: bytes) -> tuple[str, ...]:
+    """Read a list of names; what is not ASCII in them is percent-encoded."""
+    names = tuple(name for each in value.decode("latin-1").split(",") if (name := unquote(each.strip())))
+    if not names or len(names) > MOST_NAMES or not all(name.isprintable() for name in names):
+        raise BadRequest(f"`x-batuta-models` must be 1 to {MOST_NAMES} names of models, separated by commas")
+    return names
 
 
 def _hops(value: bytes) -> int:

@@ -50,15 +50,22 @@ class LanguageChoice(BaseModel):
     language: str
 
 
-def router(services: Services, *, models: Views = model_views, memory: Views = memory_view) -> APIRouter:
+def router(
+    services: Services,
+    *,
+    models: Views = model_views,
+    memory: Views = memory_view,
+    renderer: Renderer | None = None,
+) -> APIRouter:
     """Build the routes of the pages.
 
     Args:
         services: what the pages show.
         models: how the models are read from the services.
         memory: how the devices are read from the services.
+        renderer: prints the pages; None: one of its own.
     """
-    pages = _Pages(services, models=models, memory=memory)
+    pages = _Pages(services, models=models, memory=memory, renderer=renderer)
     routes = APIRouter(include_in_schema=False)
     routes.add_api_route("/", pages.chat, methods=["GET"])
     routes.add_api_route("/ui/events", pages.events, methods=["GET"])
@@ -70,12 +77,12 @@ def router(services: Services, *, models: Views = model_views, memory: Views = m
 
 
 class _Pages:
-    def __init__(self, services: Services, *, models: Views, memory: Views) -> None:
+    def __init__(self, services: Services, *, models: Views, memory: Views, renderer: Renderer | None = None) -> None:
         self._services = services
         self._models = models
         self._memory = memory
-        self._assets = Assets()
-        self._renderer = Renderer(self._assets)
+        self._renderer = renderer or Renderer(Assets())
+        self._assets = self._renderer.assets
         for code in i18n.NAMES:  # read now: a request must not wait for the disk
             i18n.language(code)
 

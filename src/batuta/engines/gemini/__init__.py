@@ -1,0 +1,1 @@
+"""The engine of Google's Gemini API, in its own dialect."""

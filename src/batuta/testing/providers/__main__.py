@@ -1,0 +1,5 @@
+"""Runs the fake providers by hand."""
+
+from batuta.testing.providers.server import FakeProviders
+
+FakeProviders.main()

@@ -1,0 +1,1 @@
+"""What calls cost: prices, limits of keys, and the sums that the Usage page shows."""
