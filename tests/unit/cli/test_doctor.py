@@ -176,7 +176,7 @@ def test_keys_are_told_by_name(tmp_path: Path) -> None:
     ]
     assert "nothing is sent until you use the provider groq" in found[1].text
     _, strange, *_ = engines.keys({"ANTHROPIC_API_KEY": "sk-test-not-a-key"}, settings)
-    assert strange.text == "a key for Anthropic: key found, provider not supported yet"
+    assert strange.text == "a key for Anthropic: nothing is sent until you use the provider anthropic on the page"
     assert "sk-test" not in json.dumps([item.to_json() for item in found])
 
 
@@ -260,6 +260,18 @@ def test_servers_of_the_settings_are_asked(tmp_path: Path, gateway: FakeGateway,
     (silent,) = servers.servers(free)
     assert silent.health is Health.WARNING
     assert "does not answer" in silent.text
+
+
+def test_nothing_elsewhere_is_asked_where_nothing_may_leave(tmp_path: Path, gateway: FakeGateway) -> None:
+    """With `local_only` a server of this machine is asked, and for another not even its name is looked up."""
+    gateway.answers["GET /v1/models"] = {"data": []}
+    given = [
+        {"id": "here", "base_url": f"{gateway.url}/v1"},
+        {"id": "away", "base_url": "https://api.example.invalid/v1"},
+    ]
+    here, away = servers.servers(settings_at(tmp_path, providers=given, local_only=True))
+    assert here.health is Health.OK
+    assert (away.health, "local_only" in away.text) == (Health.NOTE, True)
 
 
 async def test_programs_of_the_settings_are_asked_who_they_are(tmp_path: Path) -> None:

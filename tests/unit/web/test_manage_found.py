@@ -35,7 +35,7 @@ async def test_what_was_found_is_told(data_dir: Path) -> None:
             "GROQ_API_KEY",
         )
         said = {key["variable"]: (key["is_supported"], key["message"]) for key in reply.json()["keys"]}
-        assert said["ANTHROPIC_API_KEY"] == (False, "key found, provider not supported yet")
+        assert said["ANTHROPIC_API_KEY"] == (True, "key found, not used until the provider is switched on")
         assert said["GROQ_API_KEY"] == (True, "key found, not used until the provider is switched on")
         assert b"sk-test" not in reply.body
 

@@ -14,6 +14,7 @@ from batuta.cli.checks.findings import Finding, Health
 from batuta.cli.config import without_password
 from batuta.cli.escapes import one_line
 from batuta.engines.knock import Doorman
+from batuta.engines.reach import is_here
 from batuta.engines.transport import Transport
 from batuta.errors import BatutaError, KeyInvalid, UpstreamTimeout
 from batuta.kinds import KINDS, OPENAI_COMPAT
@@ -24,10 +25,17 @@ _WANTS_KEY = frozenset({401, 403})
 
 
 def servers(settings: Settings) -> Iterator[Finding]:
-    """Ask each server of the settings for its list of models."""
+    """Ask each server of the settings for its list of models; only those of this machine where `local_only` says so."""
     if settings.providers:
         with ThreadPoolExecutor(min(len(settings.providers), 8)) as pool:
-            yield from pool.map(probe, settings.providers)
+            yield from pool.map(lambda each: _unasked(each, settings) or probe(each), settings.providers)
+
+
+def _unasked(provider: ProviderSettings, settings: Settings) -> Finding | None:
+    if not settings.local_only or is_here(urlsplit(provider.base_url).hostname or ""):
+        return None
+    where = without_password(provider.base_url)
+    return _finding(provider, Health.NOTE, f"{where} is not asked: local_only lets nothing leave this machine")
 
 
 def probe(provider: ProviderSettings) -> Finding:
