@@ -47,6 +47,7 @@ from batuta.keys.health import KeyState
 from batuta.keys.ring import KeyRing
 from batuta.keys.service import Keys
 from batuta.keys.tester import KeyTester
+from batuta.kinds import is_loaded
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.queueing import BoundedWait
@@ -193,6 +194,7 @@ class App:
             meter=self.books.meter,
             house=House(stays_here=self._stays_here, price_of=self.books.meter.price_of),
             local_only=settings.local_only,
+            barred=self._barred,
         )
 
     def _make_catalog(self, store: Store, places: Places | None) -> Catalog:
@@ -220,7 +222,9 @@ class App:
         loader = self.tasks.start(self.supervisor.start(), name="loader start")
         self.bus.publish(Starting("catalog", "looking for models"))
         await self.catalog.start()
-        await self.keys.start()
+        keys = self.tasks.start(
+            self.keys.start(), name="keys"
+        )  # their master key may wait for a person; nobody else does
         await self.books.open(config_path(os.environ).with_name(PRICES))
         await loader
         await self._choose_device()
@@ -231,6 +235,7 @@ class App:
             self.bus.publish(Starting("model", default))
             self._load_default()
         self.bus.listen(self._loader_changed)
+        await keys
         _calm_the_collector()
         self.bus.publish(Started(time.time() - process_started()))
 
@@ -351,8 +356,7 @@ class App:
         self._forgive_keys(provider_id)
         _, engine = self.engines.made.get(provider_id, (None, None))
         if isinstance(engine, KeyedEngine):
-            kept = {record.id for record in self.vault.keys(provider_id)}
-            self.tasks.start(engine.keep_only(kept), name=f"keys of {provider_id}")
+            self.tasks.start(engine.keep_only(self.key_ring.is_in_use), name=f"keys of {provider_id}")
 
     def _forgive_keys(self, provider_id: str) -> None:
         for spec in self.catalog.specs().values():
@@ -369,6 +373,11 @@ class App:
 
     def _provider(self, provider_id: str) -> Provider | None:
         return state.provider if (state := self.catalog.provider(provider_id)) else None
+
+    def _barred(self, provider_id: str) -> str:
+        """Say why no key of a provider may be tried now; empty: one may, or it asks for none."""
+        provider = self._provider(provider_id)
+        return self.key_ring.barred(provider) if provider is not None and not is_loaded(provider.kind) else ""
 
     def _provider_of(self, model: str) -> str:
         return spec.provider_id if (spec := self.catalog.specs().get(model)) else ""

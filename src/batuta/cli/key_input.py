@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import sys
 import warnings
 
@@ -16,6 +17,7 @@ from batuta.errors import BadSettings
 from batuta.vault.secret import Secret
 
 MOST = 64 * 1024  # characters read from standard input; no key has a tenth of that
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*|[A-Za-z_][A-Za-z0-9_]{0,18}")  # as people name them
 WHY_NOT = (
     "a key is not taken from the command line: it would stand in the shell's history, and every program here could "
     "read it while the command runs. Leave it out and type it when asked, or use --stdin or --from-env NAME. Treat the "
@@ -35,20 +37,24 @@ def read_secret(what: str, *, from_stdin: bool = False, from_env: str | None = N
 
     Args:
         what: what is asked for, as the prompt names it.
-        from_stdin: read all of standard input.
+        from_stdin: read all of standard input, but for the end of its last line.
         from_env: name of a variable of this command.
 
     Raises:
         BadSettings: there is none, or nobody to ask.
+        KeyInArguments: the name of the variable is none.
     """
     if from_stdin and from_env:
         raise BadSettings("--stdin and --from-env are two places for one key; name one")
     if from_env:
         value = os.environ.get(from_env, "")
         if not value.strip():
+            if not _VARIABLE.fullmatch(from_env):
+                raise KeyInArguments  # it is the key itself, and is not to be repeated
             raise BadSettings(f"the environment variable {from_env} is not set here, or is empty")
         return Secret(value)
-    value = sys.stdin.read(MOST) if from_stdin else _asked(what)
+    # The end of the line is not a part of it: a passphrase that was piped must be the one that can be typed.
+    value = sys.stdin.read(MOST).rstrip("\r\n") if from_stdin else _asked(what)
     if not value.strip():
         where = "standard input was empty" if from_stdin else "nothing was typed"
         raise BadSettings(f"{where}; nothing was changed")

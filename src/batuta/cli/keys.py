@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from batuta.cli.key_input import KeyInArguments, read_secret
 from batuta.cli.options import AsJson, DataDir, Url, salvaged
 from batuta.cli.terminal import duration, print_json, print_table, warn
 from batuta.cli.views import listed
-from batuta.errors import BadSettings
+from batuta.errors import BadSettings, BatutaError
 from batuta.observe.redact import MASK, Redactor
 
 app = typer.Typer(
@@ -28,6 +29,12 @@ app = typer.Typer(
 TEST_S = 40.0  # seconds for a test; the gateway gives its provider 15
 _COLUMNS = ["KEY", "PROVIDER", "ENDS IN", "NAME", "STATE", "LAST USED", "SPENT", "SOURCE", "LAST ERROR"]
 _GOOD = frozenset({"valid"})
+_SOURCES = {"person": "stored"}
+_OPTIONS = {"send is_local: true": "add --local", "send its address as base_url": "add --base-url and its address"}
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_LONGEST_PROVIDER = 32  # characters; an id that long is far rarer than a key
+_SHORTEST_KEY = 20
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]+)?")
 
 Provider = Annotated[
     str,
@@ -64,6 +71,9 @@ def add(
         str | None,
         typer.Option(metavar="URL", help="Address of the API of a provider that is not known.", show_default=False),
     ] = None,
+    is_local: Annotated[
+        bool, typer.Option("--local", metavar="", help="That API runs on this machine or network.")
+    ] = False,
     daily: Annotated[
         str | None, typer.Option("--daily-limit", metavar="USD", help="At most a day, US dollars.", show_default=False)
     ] = None,
@@ -83,9 +93,15 @@ def add(
         client = connect(salvaged(data_dir), url)
         _insist_on_privacy(client)
         secret = read_secret(f"Key of {one_line(provider)}", from_stdin=from_stdin, from_env=from_env)
-        body = {"provider": provider, "key": secret.reveal(), "label": label, "base_url": base_url}
-        body |= {"daily_limit": daily, "monthly_limit": monthly}
-        added = client.post("/manage/keys", {name: value for name, value in body.items() if value not in {None, ""}})
+        body: dict[str, Any] = {
+            "provider": provider,
+            "key": secret.reveal(),
+            "label": label,
+            "base_url": base_url,
+        }
+        body |= {"daily_limit": dollars(daily, "--daily-limit"), "monthly_limit": dollars(monthly, "--monthly-limit")}
+        body |= {"is_local": is_local or None}
+        added = _stored(client, {name: value for name, value in body.items() if value not in {None, ""}})
         found = None if no_test else _test(client, added)
         if as_json:
             print_json({"key": added, "test": found})
@@ -93,7 +109,7 @@ def add(
             print(f"{_title(added)} is stored, sealed, as {one_line(added['id'])}.")
             if found is not None:
                 print(result_text(found))
-        if added.get("hint"):
+        if added.get("hint") and (found is None or found["outcome"] != "valid"):  # what the provider says counts more
             warn(f"batuta: {one_line(added['hint'])}")
 
 
@@ -107,7 +123,8 @@ def list_(*, data_dir: DataDir = None, url: Url = None, as_json: AsJson = False)
             return
         if answer.get("sealed"):
             warn(f"batuta: the stored keys cannot be read: {one_line(answer['sealed'])}")
-        rows = [row(each, time.time()) for each in listed(answer, "keys")]
+        is_sealed = bool(answer.get("sealed"))
+        rows = [row(each, time.time(), is_sealed=is_sealed) for each in listed(answer, "keys")]
         kept = [place for place in range(len(_COLUMNS)) if any(each[place] not in {"", "-"} for each in rows)]
         print_table(
             [_COLUMNS[place] for place in kept],
@@ -121,6 +138,7 @@ def check(
     key: Annotated[
         str | None, typer.Argument(metavar="[KEY]", help="Which; all of them when none is named.", show_default=False)
     ] = None,
+    refused: Refused = None,
     *,
     data_dir: DataDir = None,
     url: Url = None,
@@ -128,6 +146,8 @@ def check(
 ) -> None:
     """Ask the provider whether a key is good. The exit code is 1 when one is not."""
     with door(as_json=as_json):
+        if refused:
+            raise KeyInArguments
         client = connect(salvaged(data_dir), url)
         wanted = listed(client.get("/manage/keys"), "keys") if key is None else [find(client, key)]
         tested = [(each, _test(client, each)) for each in wanted]
@@ -145,6 +165,7 @@ def check(
 
 @app.command()
 def rotate(
+    refused: Refused = None,
     *,
     to: Annotated[
         str | None,
@@ -163,6 +184,8 @@ def rotate(
 ) -> None:
     """Seal all keys anew, with a new master key. The keys themselves stay as they are."""
     with door(as_json=as_json):
+        if refused:
+            raise KeyInArguments
         client = connect(salvaged(data_dir), url)
         body: dict[str, Any] = {"source": to} if to else {}
         is_by_passphrase = to == "passphrase" or (
@@ -183,6 +206,7 @@ def rotate(
 
 @app.command()
 def unseal(
+    refused: Refused = None,
     *,
     from_stdin: Annotated[
         bool, typer.Option("--stdin", metavar="", help="Read the passphrase from standard input.")
@@ -193,6 +217,8 @@ def unseal(
 ) -> None:
     """Open stored keys that could not be read when Batuta started: by the passphrase, or by asking again."""
     with door(as_json=as_json):
+        if refused:
+            raise KeyInArguments
         client = connect(salvaged(data_dir), url)
         _insist_on_privacy(client)
         is_by_passphrase = from_stdin or client.get("/manage/keys").get("master_key") == "passphrase"
@@ -217,7 +243,7 @@ def rm(
     with door(as_json=as_json):
         client = connect(salvaged(data_dir), url)
         found = find(client, key)
-        if not yes and not as_json and not typer.confirm(f"Delete {_title(found)}? It cannot be brought back"):
+        if not yes and not as_json and not _is_meant(f"Delete {_title(found)}? It cannot be brought back"):
             raise typer.Exit(FAILED)
         client.delete(_path(found))
         if as_json:
@@ -229,9 +255,24 @@ def rm(
 # --- words ---------------------------------------------------------------------------------------------------------
 
 
+def dollars(text: str | None, option: str) -> str | None:
+    """Return an amount as the gateway takes it. `option`: what a person wrote it behind.
+
+    Raises:
+        BadSettings: it is no amount.
+    """
+    if text is None:
+        return None
+    amount = text.strip().removeprefix("$").replace(",", ".")
+    if not _AMOUNT.fullmatch(amount):
+        raise BadSettings(f"{option} is {text[:40]!r}; write US dollars like 5 or 2.50")
+    return amount
+
+
 def looks_like_a_key(text: str) -> bool:
-    """Say whether an argument that should be a provider has the shape of a key."""
-    return MASK in Redactor().text(text) or len(text) > 32
+    """Say whether an argument that should be a provider has the shape of a key: some have no beginning of their own."""
+    is_mixed = len(text) >= _SHORTEST_KEY and not _PROVIDER.fullmatch(text)
+    return MASK in Redactor().text(text) or len(text) >= _LONGEST_PROVIDER or is_mixed
 
 
 def find(client: GatewayClient, wanted: str) -> dict[str, Any]:
@@ -240,8 +281,6 @@ def find(client: GatewayClient, wanted: str) -> dict[str, Any]:
     Raises:
         BadSettings: there is none, or several.
     """
-    if looks_like_a_key(wanted):
-        raise KeyInArguments
     keys = listed(client.get("/manage/keys"), "keys")
     for field in ("id", "label", "last4", "provider"):
         found = [each for each in keys if each.get(field) == wanted]
@@ -250,6 +289,8 @@ def find(client: GatewayClient, wanted: str) -> dict[str, Any]:
         if found:
             several = ", ".join(f"{one_line(each['id'])} ({_title(each)})" for each in found)
             raise BadSettings(f"{wanted} could be several keys: {several}; name one by its id")
+    if looks_like_a_key(wanted):
+        raise KeyInArguments
     raise BadSettings(f"there is no key {wanted!r}; `batuta keys list` shows them")
 
 
@@ -263,6 +304,25 @@ def _insist_on_privacy(client: GatewayClient) -> None:
         is_here = False
     if parts.scheme != "https" and not is_here:
         raise BadSettings(f"the key would travel to {client.url} unencrypted; run this on that machine, or use https")
+
+
+def _stored(client: GatewayClient, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Store a key. What the gateway says of fields is said of options."""
+    try:
+        added: dict[str, Any] = client.post("/manage/keys", dict(body))
+    except BatutaError as error:
+        for field, option in _OPTIONS.items():
+            error.message = error.message.replace(field, option)
+        raise
+    return added
+
+
+def _is_meant(question: str) -> bool:
+    """Ask yes or no. Raises BadSettings where nobody can answer."""
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        raise BadSettings("nobody answered; nothing was deleted. In a script, say --yes") from None
 
 
 def _path(key: Mapping[str, Any], action: str = "") -> str:
@@ -296,23 +356,24 @@ def result_text(found: Mapping[str, Any]) -> str:
     if outcome == "valid":
         parts.append(f"{found.get('latency_ms', 0):.0f} ms")
         if found.get("models") is not None:
-            parts.append(f"{found['models']} models")
+            parts.append(f"{found['models']} model{'' if found['models'] == 1 else 's'}")
     text = ", ".join(parts)
     return one_line(f"{text}: {found['message']}" if found.get("message") else text)
 
 
-def row(key: Mapping[str, Any], now: float) -> list[str]:
-    """Return a row of `batuta keys list`. `now`: wall seconds."""
+def row(key: Mapping[str, Any], now: float, *, is_sealed: bool = False) -> list[str]:
+    """Return a row of `batuta keys list`. `now`: wall seconds; `is_sealed`: stored keys cannot be read."""
     last = key.get("last_used")
+    source = str(key.get("source", ""))
     return [
         str(key.get("id", "-")),
         str(key.get("provider", "-")),
         str(key.get("last4") or "-"),
         str(key.get("label") or ""),
-        _state(key),
+        "cannot be read" if is_sealed and source != "environment" else _state(key),
         f"{duration(max(now - last, 0))} ago" if isinstance(last, int | float) else "-",
         _spent(key),
-        str(key.get("source", "")),
+        _SOURCES.get(source, source),
         str(key.get("last_error") or ""),
     ]
 

@@ -191,14 +191,15 @@ def from_answer(
     error: InBandError, *, where: str, model: str | None = None, hide: str = "", signs: Sequence[Sign] = ()
 ) -> BatutaError:
     """Return the error for one that came where an answer belongs. `signs`: as of `classify`."""
-    # 1. The backend's own signs; 2. a status it names; 3. a kind we know; 4. an error without a name.
-    said = f"{error.kind}: {error.message}"
+    # 1. The backend's own signs; 2. a status it names; 3. a code or kind we know; 4. an error without a name.
+    said = f"{error.kind} {error.code}: {error.message}" if error.code else f"{error.kind}: {error.message}"
     if own := next((sign.seen for sign in signs if sign.fits(error.status, said)), None):
         seen = own
     elif error.status is not None:
         seen = seen_in_status(error.status, error.message)
     else:
-        seen = KINDS.get(error.kind.lower(), Seen.ERROR_IN_ANSWER)
+        named = (KINDS.get(name.lower()) for name in (error.code, error.kind))
+        seen = next((row for row in named if row is not None), Seen.ERROR_IN_ANSWER)
     if own is None and seen in {Seen.REJECTED, Seen.SERVER_ERROR, Seen.ERROR_IN_ANSWER, Seen.CONTEXT_FULL}:
         seen = seen_in_words(said) or seen
     if seen is Seen.CONTEXT_FULL:
@@ -292,6 +293,8 @@ def text_of(body: bytes) -> str:
     except orjson.JSONDecodeError:
         text = body[: 4 * MAX_TEXT].decode("utf-8", "replace").strip()
         return "a web page" if text.startswith("<") else text
+    if isinstance(parsed, list) and parsed:
+        parsed = parsed[0]  # Google's endpoint in OpenAI's dialect puts an error into a list
     if isinstance(parsed, dict):
         if error := find_error(parsed):
             return error.message

@@ -6,7 +6,7 @@ Adapters have one key for their life and know nothing of this. Which keys there 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Final, TypeVar, cast
@@ -133,10 +133,11 @@ class KeyedEngine:
         info, _ = await self._try(None, lambda engine, _: cast("DescribedEngine", engine).describe())
         return info
 
-    async def keep_only(self, key_ids: Collection[str]) -> None:
-        """Close the engines of keys that are not there any more, and forget those keys."""
-        for key_id in [each for each in self._made if each and each not in key_ids]:
-            await _closed(self._made.pop(key_id)[1])
+    async def keep_only(self, is_in_use: Callable[[LentKey], bool]) -> None:
+        """Close the engines of keys that may not be kept any more, and forget those keys."""
+        gone = [key_id for key_id, (key, _) in self._made.items() if not is_in_use(key)]
+        for engine in [self._made.pop(key_id)[1] for key_id in gone]:
+            await _closed(engine)
 
     async def aclose(self) -> None:
         """Close the engine of every key, and forget the keys. Answers that run keep what they need."""

@@ -14,6 +14,7 @@ Two things are kept apart here:
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -46,7 +47,7 @@ _FAKE: Final = ipaddress.ip_network(
     "198.18.0.0/15"
 )  # what VPN programs answer every name with; nothing private is there
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class Range(StrEnum):
@@ -72,8 +73,10 @@ def range_of(text: str) -> Range:
         return Range.OFF_LIMITS
     if address.is_loopback:
         return Range.HERE
-    if address in _COMPATIBLE or str(address) == "255.255.255.255":
+    if address.is_reserved:  # nobody's: broadcasts, and IPv4 inside of IPv6 in further ways
         return Range.OFF_LIMITS
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return Range.NEAR
     return Range.AWAY if address.is_global or address in _FAKE else Range.NEAR
 
 
@@ -130,10 +133,14 @@ class Reach:
 
     Args:
         local_only: no byte may leave this machine, whoever asks: not for background work either.
+
+    Attributes:
+        state: another number whenever `check` may say something else than before.
     """
 
     def __init__(self, *, local_only: bool = False) -> None:
         self.local_only = local_only
+        self.state = 0
         self._known: dict[tuple[str, str], bool] = {}  # provider and URL -> marked as local
         self._local: dict[Origin, bool] = {}  # every provider there is marked as local
 
@@ -141,8 +148,9 @@ class Reach:
 
     def permit(self, provider: Provider) -> None:
         """Take note of where a provider is, and whether a person marked it as local."""
-        if provider.base_url:
-            self._known[provider.id, provider.base_url] = provider.is_local
+        place = provider.id, provider.base_url
+        if provider.base_url and self._known.get(place) is not provider.is_local:
+            self._known[place] = provider.is_local
             self._index()
 
     def withdraw(self, provider: Provider) -> None:
@@ -152,6 +160,7 @@ class Reach:
 
     def _index(self) -> None:
         self._local = {}
+        self.state += 1
         for (_, url), is_local in self._known.items():
             scheme, host, port = _split(url)
             origin = (host, port or _PORTS.get(scheme, 0))
@@ -163,7 +172,8 @@ class Reach:
         """Look at the text of an address, before anything else. Raises UpstreamUnreachable.
 
         1. http or https, a host, no name or password, nothing that two parsers could read in two ways.
-        2. No address, and no well-known name, at which clouds hand out secrets, nor anything link-local.
+        2. No address, and no well-known name, at which clouds hand out secrets, nor anything link-local; and no
+           address in a spelling that only some parsers take for one (`127.1`, `0x7f000001`).
         3. Private addresses only where a provider marked as local is.
         """
         try:
@@ -180,6 +190,8 @@ class Reach:
         try:
             where = range_of(host)
         except ValueError:
+            if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+                raise self._refusal(authority, "it is an address in an unusual spelling") from None
             return  # a name: it is judged by what it resolves to
         if (why := self._why_not(where, (host, port))) and where is not Range.HERE:  # 3
             raise self._refusal(authority, why)

@@ -103,6 +103,7 @@ class Transport:
         self._remote: _Remote | None = None
         self._opening = asyncio.Lock()
         self._places: dict[str, tuple[str, int] | None] = {}
+        self._looked_at = self.reach.state
 
     async def send(self, request: UpstreamRequest) -> Reply:
         """Send, and return once the head of the answer is there, whatever its status.
@@ -171,9 +172,13 @@ class Transport:
     def _place(self, scheme: str, authority: str) -> tuple[str, int] | None:
         """Return host and port for the loopback client, or None when the address is not one of its own.
 
-        Each origin is looked at once. Raises UpstreamUnreachable for one that is off limits.
+        Each origin is looked at once, and again when providers have changed. Raises UpstreamUnreachable for one that is
+        off limits.
         """
         key = f"{scheme}://{authority}"
+        if self._looked_at != self.reach.state:
+            self._looked_at = self.reach.state
+            self._places.clear()
         try:
             return self._places[key]
         except KeyError:

@@ -59,6 +59,7 @@ class Gateway:
         meter: knows what calls cost, and counts it.
         house: where models are and what they cost, for those who care who answers.
         local_only: no byte leaves this machine, whoever asks.
+        barred: says why no key of a provider may be tried now; empty: one may, or it asks for none.
         random: draws pauses.
     """
 
@@ -77,6 +78,7 @@ class Gateway:
         meter: Meter = UNMETERED,
         house: House = PLAIN_HOUSE,
         local_only: bool = False,
+        barred: Callable[[str], str] = lambda _: "",
         random: Random | None = None,
     ) -> None:
         self._specs = specs
@@ -91,7 +93,7 @@ class Gateway:
         self._local_only = local_only
         self._random = random or Random()  # noqa: S311  # pauses, no secrets
         self.budget = RetryBudget(clock.monotonic)
-        self.world = World(specs=specs, runner=runner, clock=clock, is_offline=is_offline, house=house)
+        self.world = World(specs=specs, runner=runner, clock=clock, is_offline=is_offline, house=house, barred=barred)
 
     async def serve(self, call: Call) -> AsyncGenerator[Trying | Head | bytes, None]:
         """Yield Trying for each candidate, then a Head, then the answer's bytes.
@@ -233,7 +235,11 @@ class Gateway:
             if class_of(error) is FaultClass.CONTEXT:
                 instead = next(iter(self._larger(call, error, told.model)), None)
             else:
-                instead = self.world.alternative(told.model, but=asked, wishes=call.wishes, asks=asks_of(call)).model
+                needs = call.endpoint.needs
+                found = self.world.alternative(
+                    told.model, but=asked, wishes=call.wishes, asks=asks_of(call), needs=needs
+                )
+                instead = found.model
             suggest(told, call, instead)
         return told
 

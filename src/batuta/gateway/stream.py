@@ -1,7 +1,8 @@
 """Watches an answer's bytes go by: its commit point, its usage, its end, and errors inside it. Pure.
 
-Bytes pass through untouched. Only the first event is parsed before it is passed on; after that the watch looks
-for four short marks and parses just the events that carry them.
+Bytes pass through untouched. Events are parsed and held until one says something: many servers name the role at once,
+long before there is a word, and until there is one another model may be tried. After that the watch looks for four
+short marks and parses just the events that carry them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from batuta.errors import BatutaError
 DONE = b"[DONE]"
 _MARKS = (b'"usage"', b'"timings"', b'"error"', DONE)
 _OVERLAP = 32  # longer than any mark, so that one split over two chunks is still seen
+MOST_HELD = 500  # events before the first word; whoever sends more of nothing is passed on
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+_NO_WORDS = frozenset({"role", "obfuscation"})  # fields of a delta that nobody waits for
 _TAIL = 4096  # the last event of an answer without an end marker is found in here
 
 
@@ -83,6 +87,26 @@ def error_in(data: bytes, *, model: str) -> BatutaError | None:
     return from_answer(error, where=model, model=model) if error else None
 
 
+def says_nothing(data: bytes) -> bool:
+    """Say whether an event has nothing in it that a caller waits for: a role, and what is empty."""
+    if not data or data == DONE:
+        return not data
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    choices = body.get("choices") if isinstance(body, dict) else None
+    return isinstance(choices, list) and all(_is_empty(choice) for choice in choices)
+
+
+def _is_empty(choice: Any) -> bool:
+    if not isinstance(choice, dict) or choice.get("finish_reason") or choice.get("text"):
+        return False
+    delta = choice.get("delta")
+    said = delta if isinstance(delta, dict) else {}
+    return all(value in _EMPTY for name, value in said.items() if name not in _NO_WORDS)
+
+
 def _usage(fields: _ReplyFields) -> Usage | None:
     if fields.usage is not None:
         return _counted(fields.usage)
@@ -113,12 +137,13 @@ class StreamWatch:
     """One streamed answer. Feed it each chunk in order, before passing it on.
 
     Attributes:
-        is_committed: the first event was good; from here on nothing restarts.
+        is_committed: the first event with something in it was good; from here on nothing restarts.
         usage: token counts once their event has gone by.
         error: an error event that went by after the commit point.
     """
 
     __slots__ = (
+        "_empty",
         "_held",
         "_is_capturing",
         "_line",
@@ -135,6 +160,7 @@ class StreamWatch:
         self._model = model
         self._parser = SSEParser()
         self._held = bytearray()
+        self._empty = 0  # events so far that said nothing
         self._tail = b""
         self._line = 0  # bytes of the line that has not ended yet
         self._is_capturing = False
@@ -147,7 +173,7 @@ class StreamWatch:
         """Take in a chunk; return what may be passed on now (empty until the commit point).
 
         Raises:
-            BatutaError: the first event is an error: nothing has been passed on, another model may be tried.
+            BatutaError: an error came before any word: nothing has been passed on, another model may be tried.
             StreamBroken: a line has more bytes than any event; readers would have to hold all of it.
         """
         if not self.is_committed:
@@ -167,13 +193,18 @@ class StreamWatch:
         for event in self._parser.feed(chunk):
             if event.data and event.data != DONE and (error := error_in(event.data, model=self._model)) is not None:
                 raise error
-            self.is_committed = True
-            held, self._held = bytes(self._held), bytearray()
-            self._parser = SSEParser()
-            self._look_closer(held)
-            self._tail = held[-_TAIL:]
-            return held
+            self._empty += 1
+            if not says_nothing(event.data) or self._empty > MOST_HELD:
+                return self._commit()
         return b""
+
+    def _commit(self) -> bytes:
+        self.is_committed = True
+        held, self._held = bytes(self._held), bytearray()
+        self._parser = SSEParser()
+        self._look_closer(held)
+        self._tail = held[-_TAIL:]
+        return held
 
     def _look_closer(self, chunk: bytes) -> None:
         """Parse the events around a mark. An event split over chunks is followed to its end."""

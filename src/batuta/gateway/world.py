@@ -14,6 +14,7 @@ from batuta.lifecycle.states import ModelState
 from batuta.routing.alternatives import TIER_WORDS, Standing, Terms, alternatives, passed_over
 from batuta.routing.wishes import NO_ASKS, NO_WISHES, Asks, House, Wishes
 
+CHATS = frozenset({Capability.CHAT})
 KINDS = frozenset({Capability.CHAT, Capability.EMBEDDING})  # what one model must share with another to replace it
 OUT_OF_USE = frozenset({ModelState.FAILED, ModelState.DISABLED})
 
@@ -42,6 +43,7 @@ class World:
         clock: monotonic time.
         is_offline: says whether a provider could not be reached the last time it was asked.
         house: where models are and what they cost.
+        barred: says why no key of a provider may be tried now; empty: one may, or it asks for none.
     """
 
     def __init__(
@@ -52,23 +54,35 @@ class World:
         clock: Clock,
         is_offline: Callable[[str], bool],
         house: House,
+        barred: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._specs = specs
         self._runner = runner
         self._clock = clock
         self._is_offline = is_offline
         self.house = house
+        self._barred = barred
 
     def standings(self) -> Sequence[Standing]:
         """Return the standing of every model."""
         # Not a snapshot with all its views and plans: with hundreds of models that costs `auto` some milliseconds.
         known, fits, now = self._runner.lifecycle.residencies, self._runner.could_fit(), self._clock.monotonic()
+        specs = self._specs().values()
+        barred = {each: self._barred(each) for each in {spec.provider_id for spec in specs if not spec.is_loadable}}
         return [
-            self._standing(spec, known.get(spec.id), could_fit=fits.get(spec.id, False), now=now)
-            for spec in self._specs().values()
+            self._standing(
+                spec,
+                known.get(spec.id),
+                could_fit=fits.get(spec.id, False),
+                now=now,
+                barred=barred.get(spec.provider_id, ""),
+            )
+            for spec in specs
         ]
 
-    def _standing(self, spec: ModelSpec, residency: Residency | None, *, could_fit: bool, now: float) -> Standing:
+    def _standing(
+        self, spec: ModelSpec, residency: Residency | None, *, could_fit: bool, now: float, barred: str
+    ) -> Standing:
         is_offline = self._is_offline(spec.provider_id)
         if residency is None or is_offline:
             return Standing(spec, is_ready=False, is_active=False, fits=False, is_offline=is_offline)
@@ -81,15 +95,26 @@ class World:
             fits=is_active and could_fit,
             last_used=residency.last_used if residency.was_used else 0.0,
             load_seconds=residency.typical_load_s,
-            rests=rest.words if rest is not None else "",
+            rests=rest.words if rest is not None else f"cannot be asked: {barred}" if barred else "",
         )
 
     def alternative(
-        self, model: str, *, but: Collection[str] = (), wishes: Wishes = NO_WISHES, asks: Asks = NO_ASKS
+        self,
+        model: str,
+        *,
+        but: Collection[str] = (),
+        wishes: Wishes = NO_WISHES,
+        asks: Asks = NO_ASKS,
+        needs: frozenset[Capability] | None = None,
     ) -> Alternative:
-        """Return the best other model for what `model` does (none of `but`), and why the rest are passed over."""
+        """Return the best other model for what `model` does (none of `but`), and why the rest are passed over.
+
+        Without `needs` it has to chat if `model` does: that some can embed as well is no reason to have nobody.
+        """
         spec = self._specs().get(model)
-        needs = KINDS & (spec.capabilities if spec else frozenset({Capability.CHAT}))
+        if needs is None:
+            able = spec.capabilities if spec else CHATS
+            needs = CHATS if able >= CHATS else KINDS & able
         terms, standings = Terms(needs, asks, wishes, self.house), self.standings()
         over = tuple(passed_over(spec, standings, terms))
         for standing, tier in alternatives(spec, standings, terms):

@@ -15,10 +15,20 @@ from batuta.catalog.entities import Provider
 from batuta.catalog.external import preset_of
 from batuta.clock import Clock
 from batuta.engines.keys import LentKey
-from batuta.errors import BatutaError, BudgetReached, Cause, KeyMissing, OutOfCredit, UpstreamRateLimited, VaultTampered
+from batuta.errors import (
+    BatutaError,
+    BudgetReached,
+    Cause,
+    KeyMissing,
+    OutOfCredit,
+    UpstreamRateLimited,
+    VaultSealed,
+    VaultTampered,
+)
 from batuta.keys import budget
 from batuta.keys.health import GOOD, NEVER, STATE_OF, Health, KeyOutcome, KeyState, after, after_test, outcome_of
-from batuta.vault.records import KeyRecord
+from batuta.vault.pasted import cleaned, problem_with
+from batuta.vault.records import KeyNotFound, KeyRecord
 from batuta.vault.secret import Secret
 
 log = logging.getLogger("batuta.keys")
@@ -106,12 +116,26 @@ class KeyRing:
         2. Not those that are invalid, that rest, or whose limit is reached.
         3. One whose rest has just ended is left to one caller at a time, for the others it comes last.
         """
-        shelf = self._shelves.get(provider.id)
-        if shelf is None or (shelf.provider is not provider and shelf.provider != provider):
-            shelf = self._open(provider)
+        shelf = self._current(provider)
         if shelf.is_calm:
             return shelf.lent
         return self._chosen(shelf, is_free=is_free)
+
+    def barred(self, provider: Provider) -> str:
+        """Say why no key of a provider may be tried now; empty: one may, or it asks for none. Lends nothing."""
+        try:
+            shelf = self._current(provider)
+            if not shelf.is_calm:
+                self._chosen(shelf, is_free=False, is_lent=False)
+        except BatutaError as error:
+            return error.message
+        return ""
+
+    def _current(self, provider: Provider) -> _Shelf:
+        shelf = self._shelves.get(provider.id)
+        if shelf is None or (shelf.provider is not provider and shelf.provider != provider):
+            return self._open(provider)
+        return shelf
 
     def went(self, key: LentKey, error: BatutaError | None, *, model: str) -> None:
         """Take in how a call with a key went."""
@@ -119,8 +143,10 @@ class KeyRing:
         if key.id:
             self._vault.note_used(key.id, self._clock.wall())
         if error is None:
-            if name not in self._proven or name in self._health:
+            if (name not in self._proven or name in self._health) and self._is_still(key):
                 self._take_in(key, GOOD, KeyOutcome.VALID, "")
+            return
+        if not self._is_still(key):
             return
         before = self._health.get(name, GOOD)
         if (now := after(before, error, now=self._clock.monotonic())) is not before:
@@ -131,9 +157,17 @@ class KeyRing:
 
     def tested(self, key: LentKey, outcome: KeyOutcome, message: str) -> None:
         """Take in how a test of a key went."""
+        if not self._is_still(key):
+            return
         before = self._health.get(name_of(key), GOOD)
         health = after_test(before, outcome, message, now=self._clock.monotonic())
         self._take_in(key, health, outcome, "" if outcome is KeyOutcome.VALID else message)
+
+    def is_in_use(self, key: LentKey) -> bool:
+        """Say whether a key that was lent may still be kept: not one that was deleted, replaced or switched off."""
+        records = self._vault.keys(key.provider_id)
+        is_off = any(record.id == key.id and not record.enabled for record in records)
+        return not is_off and self._is_still(key)
 
     def forgive(self, name: str) -> None:
         """Forget what is known of a key: it is another one now, or a person says so."""
@@ -176,7 +210,13 @@ class KeyRing:
     # Inside --------------------------------------------------------------------------------------------------
 
     def _open(self, provider: Provider) -> _Shelf:
-        """Open the keys of a provider: 1. the stored ones that are on, 2. the one of its variable, 3. or none."""
+        """Open the keys of a provider.
+
+        1. The stored ones that are on.
+        2. The one of its variable.
+        3. Or none: it asks for no key. As long as nobody knows which keys are stored, that is not known either, and
+           nothing is sent.
+        """
         records = {record.id: record for record in self._vault.keys(provider.id)}
         lent: list[LentKey] = []
         problem: BatutaError | None = None
@@ -190,7 +230,9 @@ class KeyRing:
                         log.warning("key %s of %s is left out: %s", record.id, provider.id, error.message)
         if (own := self._from_environment(provider)) is not None:  # 2
             lent.append(own)
-        if not lent and (records or provider.key_ref or preset_of(provider) is not None):  # 3
+        if not lent and (unread := self._vault.sealed) and not self._vault.keys(None):  # 3
+            raise VaultSealed(unread)
+        if not lent and (records or provider.key_ref or preset_of(provider) is not None):
             raise problem or missing(provider, self._why_none(provider, is_off=bool(records)))
         shelf = self._shelves[provider.id] = _Shelf(provider, tuple(lent), records)
         for key in lent:
@@ -217,11 +259,22 @@ class KeyRing:
         self._remember(secret)
         return secret
 
+    def _is_still(self, key: LentKey) -> bool:
+        """Say whether a key is the one of its id: calls and tests end after it was replaced or deleted, too."""
+        if not key.id:
+            return True
+        try:
+            return self._vault.reveal(key.id).matches(key.secret.reveal())
+        except KeyNotFound:
+            return False
+        except BatutaError:  # it cannot be read now, and so nobody has replaced it
+            return True
+
     def _from_environment(self, provider: Provider) -> LentKey | None:
-        value = self._environ.get(variable_of(provider) or "", "").strip()
-        if not value:
+        given = Secret(self._environ.get(variable_of(provider) or "", ""))
+        if problem_with(given):
             return None
-        secret = Secret(value)
+        secret = cleaned(given)
         self._remember(secret)
         return LentKey("", secret, provider.id)
 
@@ -229,10 +282,12 @@ class KeyRing:
         if is_off:
             return "every key of it is switched off"
         if (variable := variable_of(provider)) is not None:
+            if value := self._environ.get(variable):
+                return f"the variable {variable} holds no key: {problem_with(Secret(value))}"
             return f"its key is looked for in the variable {variable}, which is not set"
         return "no key for it has been added"
 
-    def _chosen(self, shelf: _Shelf, *, is_free: bool) -> Sequence[LentKey]:
+    def _chosen(self, shelf: _Shelf, *, is_free: bool, is_lent: bool = True) -> Sequence[LentKey]:
         now = self._clock.monotonic()
         first: list[LentKey] = []
         last: list[LentKey] = []
@@ -255,7 +310,7 @@ class KeyRing:
                 last.append(key)
         if not (first or last):
             raise self._nobody(shelf, waits, full, now)
-        if first and not is_free and (name := name_of(first[0])) in self._health:
+        if first and is_lent and not is_free and (name := name_of(first[0])) in self._health:
             self._probed_at[name] = now  # whoever asked is going to prove it
         return (*first, *last)
 
@@ -319,6 +374,14 @@ class KeyRing:
             if (shelf := self._shelves.get(provider_id)) is not None:
                 # Kept for what it has opened, but never taken for current: no provider is equal to this one.
                 shelf.provider = _NOBODY
+                self._clear_out(shelf)
+
+    def _clear_out(self, shelf: _Shelf) -> None:
+        """Keep nothing in memory of a key that was deleted, replaced or switched off."""
+        for key in shelf.lent:
+            if not self._is_still(key):
+                self._forget(key.id)
+        shelf.lent = tuple(key for key in shelf.lent if self.is_in_use(key))
 
 
 _NOBODY: Final = Provider("", "")

@@ -6,6 +6,7 @@ Decides nothing about health (`ring`) and knows no HTTP. A key goes in and never
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -16,11 +17,13 @@ from batuta.catalog.external import KINDS_OF, TABLE, External
 from batuta.catalog.finding import CHANGEABLE, FOUND
 from batuta.catalog.records import ProviderState
 from batuta.catalog.service import Catalog
-from batuta.errors import BadRequest, Conflict
+from batuta.catalog.store import NotSaved
+from batuta.errors import BadRequest, BatutaError, Conflict
 from batuta.keys import ring as rings
-from batuta.keys.health import Health
+from batuta.keys.health import NEVER, Health, KeyOutcome, KeyState
 from batuta.keys.ring import ENVIRONMENT, KeyRing, origin_of, variable_of
 from batuta.keys.tester import KeyTest, KeyTester
+from batuta.vault.pasted import problem_with
 from batuta.vault.records import KeyNotFound, KeyRecord
 from batuta.vault.secret import Secret
 from batuta.vault.vault import Vault
@@ -179,7 +182,10 @@ class Keys:
             created_at=0.0,
         )
         health = self._ring.health(name, enabled=provider.enabled)
-        record = replace(record, last_outcome=self._ring.last_outcome(name), last_error=health.message)
+        outcome = self._ring.last_outcome(name)
+        if problem := problem_with(Secret(value)):  # it is never sent
+            health, outcome = Health(KeyState.INVALID, NEVER, message=problem), KeyOutcome.INVALID
+        record = replace(record, last_outcome=outcome, last_error=health.message)
         rests = self._ring.seconds_left(health)
         return KeyRow(record, health, rests, Decimal(0), Decimal(0), variable=variable, provider=provider)
 
@@ -219,11 +225,22 @@ class Keys:
         api = api_of(provider_id)
         provider = self._meant(provider_id, state, api, new)
         origin = origin_of(provider)
-        record = await self._vault.add(provider.id, secret, label=label, source=PERSON, origin=origin)
-        if daily_limit is not None or monthly_limit is not None:
-            record = await self._vault.edit(record.id, daily_limit=daily_limit, monthly_limit=monthly_limit)
+        record = await self._vault.add(
+            provider.id,
+            secret,
+            label=label,
+            source=PERSON,
+            origin=origin,
+            daily_limit=daily_limit,
+            monthly_limit=monthly_limit,
+        )
         if state is None or state.provider != provider:
-            await self._catalog.add_provider(provider)
+            try:
+                await self._catalog.add_provider(provider)
+            except BatutaError:  # else the next try would be told that the key is there already
+                with suppress(NotSaved):
+                    await self._vault.remove(record.id)
+                raise
         else:
             self._catalog.ask_soon(provider.id)
         self._renewed(provider.id)

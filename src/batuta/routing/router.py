@@ -9,7 +9,7 @@ from functools import lru_cache
 from batuta.catalog.entities import Capability, ModelSpec
 from batuta.catalog.names import not_found
 from batuta.errors import BadRequest, Cause, LocalOnly, ModelNotFound
-from batuta.routing.alternatives import TIER_WORDS, Standing, Terms, alternatives
+from batuta.routing.alternatives import TIER_WORDS, Standing, Terms, Tier, alternatives
 from batuta.routing.roles import Virtual, as_virtual, holders, role_of
 from batuta.routing.wishes import NO_WISHES, PLAIN_HOUSE, Asks, House, Wishes, no_asks
 
@@ -132,7 +132,8 @@ class _Planner:
             if leaves:
                 raise self._stays([spec.id])
             return alone
-        others = self._others(spec, self.world(), self.terms())
+        most = MAX_CANDIDATES - (0 if leaves else 1)
+        others = self._others(spec, self.world(), self.terms(), most=most)
         if leaves:
             if not others:
                 raise self._stays([spec.id])
@@ -186,7 +187,7 @@ class _Planner:
         standings, terms = self.world(), self.terms()
         here = [s for s in held if not (self.wishes.local_only and not self.house.stays_here(s))]
         first = here[0] if here else None
-        others = self._others(first, standings, terms)[: MAX_CANDIDATES - 1]
+        others = self._others(first, standings, terms, most=MAX_CANDIDATES - 1)
         offline = {s.spec.id: s.spec for s in standings if s.is_offline}
         over = [(s.id, LocalOnly.code) for s in held[:1] if s not in here]
         if first is None:
@@ -216,8 +217,12 @@ class _Planner:
             model=virtual.value,
         )
 
-    def _others(self, spec: ModelSpec | None, standings: Sequence[Standing], terms: Terms) -> tuple[Candidate, ...]:
+    def _others(
+        self, spec: ModelSpec | None, standings: Sequence[Standing], terms: Terms, *, most: int | None = None
+    ) -> tuple[Candidate, ...]:
         found = alternatives(spec, standings, terms)
+        if most is not None:
+            found = _spread(found, most, but=spec.provider_id if spec is not None else "")
         return tuple(Candidate(s.spec.id, TIER_WORDS[tier]) for s, tier in found)
 
     def _stays(self, elsewhere: Sequence[str]) -> LocalOnly:
@@ -232,6 +237,31 @@ class _Planner:
         return LocalOnly(
             words + ways, model=elsewhere[0] if elsewhere else None, suggestion=here[0].model_id if here else None
         )
+
+
+def _spread(found: list[tuple[Standing, Tier]], most: int, *, but: str) -> list[tuple[Standing, Tier]]:
+    """Return the best few, so that one provider in trouble does not take all the places.
+
+    1. Of the external ones, each provider's best before any other of its models; those of `but`, whose model has just
+       failed, after those of others.
+    2. Where there is a local one, it has the last place at least: it needs nobody's key.
+    """
+    places: dict[str, int] = {}
+
+    def turn(pair: tuple[Standing, Tier]) -> tuple[bool, int]:
+        standing, tier = pair
+        if tier is not Tier.EXTERNAL:
+            return (True, 0)
+        provider = standing.spec.provider_id
+        places[provider] = places.get(provider, int(provider == but)) + 1
+        return (False, places[provider])
+
+    found = sorted(found, key=turn)  # 1
+    chosen = found[:most]
+    local = next((pair for pair in found if pair[1] is not Tier.EXTERNAL), None)
+    if local is not None and local not in chosen:
+        chosen[-1] = local  # 2
+    return chosen
 
 
 def _why_away(spec: ModelSpec, offline: Mapping[str, ModelSpec]) -> str:

@@ -57,6 +57,9 @@ class EnvironmentSource:
             )
         return master
 
+    def keep(self, vault_id: str, master: Master) -> None:
+        """Do nothing: it is a person's to keep."""
+
     def has_more(self, vault_id: str, *, but: str = "") -> bool:
         """Say no: there is nothing that Batuta could take away."""
         return False
@@ -130,6 +133,9 @@ class PassphraseSource:
         salt, hardness = new_key()[:16], self._hardness
         how = {"kdf": "scrypt", "salt": salt.hex(), "n": hardness.n, "r": hardness.r, "p": hardness.p}
         return Master(_scrypt(self._passphrase, salt, hardness), json.dumps(how))
+
+    def keep(self, vault_id: str, master: Master) -> None:
+        """Do nothing: it is a person's to keep."""
 
     def has_more(self, vault_id: str, *, but: str = "") -> bool:
         """Say no: there is nothing that Batuta could take away."""

@@ -47,24 +47,19 @@ class FileSource(LinesSource):
             raise self._refused(error, "read") from None
 
     def save(self, vault_id: str, text: str) -> None:
-        """Write another file beside it, see it on the disk, and let it take the place."""
+        """Write another file beside it, see it on the disk, and let it take the place. No draft of it stays."""
         draft = f"{self._path.name}.new"
         try:
             with self._folder() as folder:
-                if not text:
-                    with suppress(FileNotFoundError):
-                        os.unlink(self._path.name, dir_fd=folder)
-                    os.fsync(folder)
-                    return
-                with suppress(FileNotFoundError):  # of a process that was killed here
-                    os.unlink(draft, dir_fd=folder)
-                handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-                with os.fdopen(handle, "w", encoding="ascii") as file:
-                    os.fchmod(handle, 0o600)  # whatever the umask says
-                    file.write(_HEAD + text)
-                    file.flush()
-                    os.fsync(handle)
-                os.replace(draft, self._path.name, src_dir_fd=folder, dst_dir_fd=folder)
+                _unlink(draft, folder)  # of a process that was killed here
+                try:
+                    if text:
+                        _write(draft, _HEAD + text, folder)
+                        os.replace(draft, self._path.name, src_dir_fd=folder, dst_dir_fd=folder)
+                    else:
+                        _unlink(self._path.name, folder)
+                finally:
+                    _unlink(draft, folder)
                 os.fsync(folder)
         except OSError as error:
             raise self._refused(error, "written") from None
@@ -101,6 +96,21 @@ class FileSource(LinesSource):
         if error.errno == errno.ELOOP:  # O_NOFOLLOW met a link
             return VaultSealed(f"the master key is not used: {self.where} is a link; put the file itself there")
         return VaultSealed(f"the master key {self.where} cannot be {verb}: {error.strerror or error}")
+
+
+def _unlink(name: str, folder: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _write(name: str, text: str, folder: int) -> None:
+    """Write a new file, and see it on the disk."""
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        os.fchmod(handle, 0o600)  # whatever the umask says
+        file.write(text)
+        file.flush()
+        os.fsync(handle)
 
 
 def _insist_on_owner(facts: os.stat_result, shown: str) -> None:

@@ -59,6 +59,10 @@ class KeySource(Protocol):
         """Return a new master key, kept beside the `present` one. Raises VaultSealed, Conflict."""
         ...
 
+    def keep(self, vault_id: str, master: Master) -> None:
+        """Put a master key back that `create` has returned, if it is not there. Raises VaultSealed."""
+        ...
+
     def has_more(self, vault_id: str, *, but: str = "") -> bool:
         """Say whether there is a master key of this vault beside that one. Raises VaultSealed."""
         ...
@@ -135,9 +139,14 @@ class LinesSource(ABC):
     def create(self, vault_id: str, *, present: str = "") -> Master:
         """Keep a new random key beside what is there."""
         master = Master(new_key())
-        known = KeyLines.read(self.load(vault_id), self.where)
-        self.save(vault_id, KeyLines.write([*known, (vault_id, master.key)]))
+        self.keep(vault_id, master)
         return master
+
+    def keep(self, vault_id: str, master: Master) -> None:
+        """Have the key among those that are there."""
+        known = KeyLines.read(self.load(vault_id), self.where)
+        if not any(name_of(key) == master.id for _, key in known):
+            self.save(vault_id, KeyLines.write([*known, (vault_id, master.key)]))
 
     def has_more(self, vault_id: str, *, but: str = "") -> bool:
         """Say whether a rotation left another one behind."""

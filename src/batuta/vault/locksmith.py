@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from batuta.errors import VaultSealed
-from batuta.vault.keysource import KeySource, Kind
+from batuta.errors import BatutaBug, VaultSealed
+from batuta.vault.keysource import KeySource, Kind, Master
 from batuta.vault.keystore import Header, StoredKey
 from batuta.vault.opened import Opened, founded, opened, resealed
-from batuta.vault.patience import in_time
+from batuta.vault.patience import UNFORESEEN, in_time
 from batuta.vault.sources import Sources
 
 log = logging.getLogger("batuta.vault")
@@ -29,10 +29,14 @@ class Locksmith:
         self.sources = sources
 
     async def _ask(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns. Whatever a source fails with is told as VaultSealed, without its words."""
         try:
             return await in_time(work, WITHIN_S)
         except TimeoutError:
             raise VaultSealed(f"the master key did not come within {WITHIN_S:.0f} s; nothing was changed") from None
+        except (*UNFORESEEN, BatutaBug) as error:
+            what = "memory is short" if isinstance(error, MemoryError) else "its source failed"
+            raise VaultSealed(f"the master key cannot be had: {what} ({type(error).__name__})") from None
 
     async def open(self, header: Header) -> tuple[Opened, bool]:
         """Return the head, opened, and whether a former master key of this vault still lies about.
@@ -65,19 +69,21 @@ class Locksmith:
 
         return await self._ask(work)
 
-    async def renew(self, old: Opened, stored: Iterable[StoredKey], kind: str) -> tuple[Opened, list[StoredKey]]:
-        """Return the next head under a new master key, which lies safe beside the present one, and all keys anew.
+    async def renew(
+        self, old: Opened, stored: Iterable[StoredKey], kind: str
+    ) -> tuple[Opened, list[StoredKey], Master]:
+        """Return the next head under a new master key, which lies safe beside the present one, all keys anew, and it.
 
         Raises:
             VaultSealed, Conflict: no new master key can be had there.
             VaultTampered: a key is not as it was written; nothing was made.
         """
 
-        def work() -> tuple[Opened, list[StoredKey]]:
+        def work() -> tuple[Opened, list[StoredKey], Master]:
             known = [(each, old.reveal(each)) for each in stored]  # raises before anything is made
             source = self.sources.of(kind)
             master = source.create(old.header.id, present=old.header.master_id)
-            return resealed(old, known, source=source.kind, master=master)
+            return *resealed(old, known, source=source.kind, master=master), master
 
         return await self._ask(work)
 
@@ -86,6 +92,13 @@ class Locksmith:
         keep = but.master_id if but and but.source == unused.source else ""
         with suppress(VaultSealed):
             await self._ask(lambda: self.sources.of(unused.source).forget(unused.id, but=keep))
+
+    async def keep(self, header: Header, master: Master) -> None:
+        """Put the master key of a head back, if somebody has taken it away."""
+        try:
+            await self._ask(lambda: self.sources.of(header.source).keep(header.id, master))
+        except VaultSealed as error:
+            log.warning("whether the new master key still lies where it was put is unknown: %s", error.message)
 
     async def forget_former(self, header: Header, *, left: str | None = None) -> None:
         """Drop every master key of this vault but the one of its head.

@@ -45,6 +45,16 @@ class Opened:
             raise VaultTampered(f"{named(record)} is empty; remove it and add it again")
         return secret
 
+    def problems(self, stored: Iterable[StoredKey]) -> tuple[str, ...]:
+        """Say of each key that does not open why it does not."""
+        found = []
+        for each in stored:
+            try:
+                self.reveal(each)
+            except VaultTampered as error:
+                found.append(error.message)
+        return tuple(found)
+
     def seal(self, record: KeyRecord, secret: Secret, version: int) -> StoredKey:
         """Return the key, sealed and bound to its record."""
         text = secret.reveal().encode()

@@ -19,12 +19,21 @@ def cleaned(secret: Secret) -> Secret:
     Raises:
         BadRequest: it is empty or cannot be a key; the message says what is wrong and at which character.
     """
-    value = secret.reveal()
-    while (stripped := value.strip().strip(_INVISIBLE)) != value:
-        value = stripped
+    value = _stripped(secret.reveal())
     if problem := _problem(value):
         raise BadRequest(f"the key was not stored: {problem}")
     return Secret(value)
+
+
+def problem_with(secret: Secret) -> str:
+    """Say why something cannot be a key, without repeating it; empty: it can."""
+    return _problem(_stripped(secret.reveal())) or ""
+
+
+def _stripped(value: str) -> str:
+    while (stripped := value.strip().strip(_INVISIBLE)) != value:
+        value = stripped
+    return value
 
 
 def _problem(value: str) -> str | None:

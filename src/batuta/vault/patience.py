@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 from batuta.errors import BatutaBug, BatutaError
 
 T = TypeVar("T")
-EXPECTED: Final = (BatutaError, OSError, ValueError, ImportError, MemoryError, RuntimeError)
+UNFORESEEN: Final = (OSError, ValueError, ImportError, MemoryError, RuntimeError)  # what the world outside fails with
+EXPECTED: Final = (BatutaError, *UNFORESEEN)
 
 
 async def in_time(work: Callable[[], T], within_s: float) -> T:

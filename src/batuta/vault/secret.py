@@ -7,6 +7,7 @@ import hmac
 from typing import Any, NoReturn
 
 _MASK = "Secret(****)"
+SHORTEST_SHOWN = 12  # characters; of a shorter one, four are too much to tell
 
 
 class Secret:
@@ -28,17 +29,17 @@ class Secret:
     @property
     def fingerprint(self) -> str:
         """First 12 hex digits of SHA-256: tells two secrets apart in a log, reveals neither."""
-        return hashlib.sha256(self._value.encode()).hexdigest()[:12]
+        return hashlib.sha256(_bytes(self._value)).hexdigest()[:12]
 
     @property
     def last4(self) -> str:
-        """Last four characters for a person to recognise it by; empty when it is shorter than 12."""
-        return self._value[-4:] if len(self._value) >= 12 else ""
+        """Last four characters for a person to recognise it by; empty when it is short, or they cannot be shown."""
+        ending = self._value[-4:]
+        return ending if len(self._value) >= SHORTEST_SHOWN and ending.isprintable() else ""
 
     def matches(self, candidate: str) -> bool:
         """Compare in constant time, over digests so that lengths do not show either."""
-        ours = hashlib.sha256(self._value.encode()).digest()
-        theirs = hashlib.sha256(candidate.encode("utf-8", "surrogateescape")).digest()
+        ours, theirs = (hashlib.sha256(_bytes(text)).digest() for text in (self._value, candidate))
         return hmac.compare_digest(ours, theirs)
 
     def __bool__(self) -> bool:
@@ -59,3 +60,8 @@ class Secret:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("a Secret cannot be pickled or copied")
+
+
+def _bytes(text: str) -> bytes:
+    # Variables and JSON may hold halves of characters, which no other way of encoding takes.
+    return text.encode("utf-8", "surrogatepass")

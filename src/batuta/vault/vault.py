@@ -21,6 +21,7 @@ from batuta.errors import BatutaError, Conflict, HostError, KeyMissing, VaultSea
 from batuta.tasks import Tasks
 from batuta.vault import checks
 from batuta.vault.keystore import Header, KeyStore, Overtaken, StoredKey, sorted_records
+from batuta.vault.listeners import Listener, Listeners
 from batuta.vault.locksmith import Locksmith
 from batuta.vault.notes import Notes
 from batuta.vault.opened import Opened, named
@@ -30,7 +31,6 @@ from batuta.vault.secret import Secret
 from batuta.vault.sources import Sources
 
 log = logging.getLogger("batuta.vault")
-Listener = Callable[[frozenset[str]], None]
 T = TypeVar("T")
 
 
@@ -58,7 +58,7 @@ class Vault:
         self._why: HostError | None = VaultSealed("the stored keys have not been read yet")
         self._problems: tuple[str, ...] = ()
         self._notes = Notes(self._write_noted, clock, self._tasks)
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners()
 
     def __repr__(self) -> str:
         state = "sealed" if self._why else "open"
@@ -119,22 +119,8 @@ class Vault:
         return self._opened
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with the ids of providers whose keys changed (none: only `sealed` did).
-
-        Returns:
-            What ends that; calling it again is fine.
-        """
-        self._listeners.append(listener)
-
-        def stop() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return stop
-
-    def _tell(self, *providers: str) -> None:
-        for listener in tuple(self._listeners):
-            listener(frozenset(providers))
+        """Call `listener` with the ids of providers whose keys changed; none: `sealed` did. Return what ends it."""
+        return self._listeners.add(listener)
 
     # Opening ------------------------------------------------------------------------------------------------
 
@@ -146,10 +132,14 @@ class Vault:
     async def unseal(self, passphrase: Secret | None = None) -> None:
         """Open a sealed vault: with its passphrase, or by asking the same source again (a keyring, unlocked by now).
 
+        One that is open stays open, whatever is given.
+
         Raises:
             VaultSealed, VaultTampered: it stays shut, and why.
         """
         async with self._lock:
+            if self._why is None:
+                return
             sources = self._locksmith.sources
             before = sources.passphrase
             if passphrase is not None:
@@ -186,20 +176,11 @@ class Vault:
         before = self._stored, self._why is None
         self._stored, self._header, self._opened, self._why = dict(everything.stored), header, head, why
         self._problems = ("rows of the stored keys are unreadable, and those keys lost",) * bool(everything.unreadable)
-        self._problems += tuple(self._tampered(head) if head else ())
+        self._problems += head.problems(self._stored.values()) if head else ()
         if before != (self._stored, why is None):
-            self._tell(*{each.record.provider_id for each in self._stored.values()})
+            self._listeners.tell(each.record.provider_id for each in (*before[0].values(), *self._stored.values()))
         if header is not None and has_former:
             await self._forget_former(header)
-
-    def _tampered(self, head: Opened) -> list[str]:
-        problems = []
-        for stored in self._stored.values():
-            try:
-                head.reveal(stored)
-            except VaultTampered as error:
-                problems.append(error.message)
-        return problems
 
     async def aclose(self) -> None:
         """Write what was noted and forget the master key."""
@@ -213,7 +194,7 @@ class Vault:
     # Changing -----------------------------------------------------------------------------------------------
 
     async def _finish(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Run a change to its end, one at a time, even if whoever asked for it leaves meanwhile."""
+        """Run a change, and all that has to follow it, one at a time, to its end, even if who asked for it leaves."""
 
         async def outcome() -> T | BatutaError:
             async with self._lock:
@@ -234,7 +215,15 @@ class Vault:
         return result
 
     async def add(
-        self, provider_id: str, secret: Secret, *, label: str = "", source: str = "person", origin: str = ""
+        self,
+        provider_id: str,
+        secret: Secret,
+        *,
+        label: str = "",
+        source: str = "person",
+        origin: str = "",
+        daily_limit: Decimal | None = None,
+        monthly_limit: Decimal | None = None,
     ) -> KeyRecord:
         """Store a key, last among those of its provider.
 
@@ -244,9 +233,11 @@ class Vault:
             label: a person's own name for it.
             source: who gave it.
             origin: the only place it may be sent to (`https://host:port`); empty: wherever its provider is.
+            daily_limit: US dollars a day; None: no limit.
+            monthly_limit: US dollars a month; None: no limit.
 
         Raises:
-            BadRequest: it is empty, or no key: spaces inside, letters beyond ASCII.
+            BadRequest: it is empty, or no key: spaces inside, letters beyond ASCII; or a limit is none.
             Conflict: this provider has this very key already.
             VaultSealed: the master key is not there, or cannot be made.
             VaultTampered: the head of the vault is not as it was written.
@@ -263,15 +254,15 @@ class Vault:
             enabled=True,
             position=0,
             created_at=self._clock.wall(),
+            daily_limit=checks.limit(daily_limit),
+            monthly_limit=checks.limit(monthly_limit),
             origin=origin,
         )
 
         async def change() -> KeyRecord:
             return await self._add(record, secret)
 
-        added = await self._finish(change)
-        self._tell(provider_id)
-        return added
+        return await self._finish(change)
 
     async def _add(self, record: KeyRecord, secret: Secret) -> KeyRecord:
         if self._why is not None:
@@ -295,22 +286,20 @@ class Vault:
         """Make the vault with its first key: the master key lies safe before anything is sealed with it."""
         head = await self._locksmith.found(secrets.token_hex(8))
         stored = head.seal(record, secret, 1)
-        try:
-            await self._commit(head.followed_by(put=[stored]), since=None, put=[stored])
-        except NotSaved:
-            await self._locksmith.drop(head.header)
-            raise
+        await self._commit_or_drop(head.followed_by(put=[stored]), [stored], None)
         return record
 
     async def _commit(
         self, head: Opened, *, since: int | None, put: Sequence[StoredKey] = (), gone: Sequence[str] = ()
     ) -> None:
-        """Write, then take it for true. Raises Overtaken, NotSaved."""
+        """Write, then take it for true, and tell. Raises Overtaken, NotSaved."""
         await self._store.seal(head.header, since=since, stored=put, gone=gone)
         self._opened, self._header = head, head.header
+        changed = {each.record.provider_id for each in put} | {self._of(key_id).record.provider_id for key_id in gone}
         self._stored |= {each.record.id: each for each in put}
         for key_id in gone:
-            self._stored.pop(key_id, None)
+            del self._stored[key_id]
+        self._listeners.tell(changed)
 
     async def edit(
         self,
@@ -354,9 +343,7 @@ class Vault:
             await self._rearrange(new, position)
             return self._of(key_id).record
 
-        changed = await self._finish(change)
-        self._tell(changed.provider_id)
-        return changed
+        return await self._finish(change)
 
     def _if_open(self, key_id: str) -> Secret | None:
         with suppress(VaultSealed, VaultTampered):
@@ -372,7 +359,14 @@ class Vault:
             record = replace(record, last4=secret.last4, fingerprint=fingerprint, last_outcome="", last_error="")
         stored = head.seal(record, secret or head.reveal(old), old.version + 1)
         await self._commit(head.followed_by(put=[stored]), since=head.header.epoch, put=[stored])
+        if secret is not None:
+            await self._wipe()
         return record
+
+    async def _wipe(self) -> None:
+        """Have the database's log emptied, in which a key that is no more still stands, sealed."""
+        if not await self._store.settle():
+            log.warning("a deleted key stays in the log of the database until it is next emptied: it is busy")
 
     async def _rearrange(self, record: KeyRecord, position: int | None) -> None:
         """Write a changed record; with a position, give all keys of its provider theirs."""
@@ -383,6 +377,7 @@ class Vault:
             changed = [replace(each, position=place) for place, each in enumerate(order)]
         await self._store.change(changed)
         self._stored |= {each.id: replace(self._of(each.id), record=each) for each in changed}
+        self._listeners.tell({record.provider_id})
 
     async def remove(self, key_id: str) -> None:
         """Delete a key for good, in a sealed vault too; without any key the vault is new and can be used again.
@@ -392,21 +387,26 @@ class Vault:
             NotSaved: the database cannot be written.
         """
 
-        async def change() -> str:
+        async def change() -> None:
             record = self._of(key_id).record
             if self._opened is not None and self._why is None:
                 head = self._opened.followed_by(gone=[key_id])
                 await self._commit(head, since=self._opened.header.epoch, gone=[key_id])
-                return record.provider_id
-            is_last = len(self._stored) == 1
-            await self._store.delete(key_id, with_header=is_last)
-            del self._stored[key_id]
-            if is_last:
-                self._header = self._why = None
-                self._problems = ()
-            return record.provider_id
+            else:
+                await self._remove_unread(record)
+            await self._wipe()
 
-        self._tell(await self._finish(change))
+        await self._finish(change)
+
+    async def _remove_unread(self, record: KeyRecord) -> None:
+        """Delete a key of a sealed vault; the manifest cannot be told."""
+        is_last = len(self._stored) == 1
+        await self._store.delete(record.id, with_header=is_last)
+        del self._stored[record.id]
+        if is_last:
+            self._header = self._why = None
+            self._problems = ()
+        self._listeners.tell({record.provider_id})
 
     # Rotating -----------------------------------------------------------------------------------------------
 
@@ -429,13 +429,9 @@ class Vault:
             VaultSealed, VaultTampered: the present keys cannot be read; nothing was changed.
             NotSaved: the database cannot be written; nothing was changed.
         """
+        await self._finish(lambda: self._rotate(new_source, passphrase))
 
-        async def change() -> frozenset[str]:
-            return await self._rotate(new_source, passphrase)
-
-        self._tell(*await self._finish(change))
-
-    async def _rotate(self, new_source: str | None, passphrase: Secret | None) -> frozenset[str]:
+    async def _rotate(self, new_source: str | None, passphrase: Secret | None) -> None:
         if self._header is None and self._why is None:
             raise Conflict("there is no stored key, and so nothing to rotate")
         old, sources = self._insist_open(), self._locksmith.sources
@@ -444,30 +440,38 @@ class Vault:
         if passphrase is not None:
             sources.passphrase = before.with_passphrase(passphrase)
         try:
-            head, again = await self._locksmith.renew(old, self._stored.values(), kind)  # 1
-            await self._commit_or_drop(head, again, old)  # 2
+            head, again, master = await self._locksmith.renew(old, self._stored.values(), kind)  # 1
+            await self._commit_or_drop(head, again, old.header)  # 2
         except BatutaError:
             sources.passphrase = before
             raise
+        await self._locksmith.keep(head.header, master)  # a gateway that started meanwhile took it for a former one
         await self._forget_former(head.header, left=old.header.source)  # 3
-        return frozenset(each.record.provider_id for each in again)
 
-    async def _commit_or_drop(self, head: Opened, again: Sequence[StoredKey], old: Opened) -> None:
+    async def _commit_or_drop(self, head: Opened, again: Sequence[StoredKey], former: Header | None) -> None:
         try:
-            await self._commit(head, since=old.header.epoch, put=again)
+            await self._commit(head, since=former.epoch if former else None, put=again)
         except NotSaved:
             with suppress(NotSaved):  # it may have been written all the same: then its master key has to stay
-                headers = (await self._store.read()).headers
-                if [each.master_id for each in headers] == [old.header.master_id]:
-                    await self._locksmith.drop(head.header, but=old.header)
+                masters = await self._masters()
+                if masters == {former.id: former.master_id} if former else head.header.id not in masters:
+                    await self._locksmith.drop(head.header, but=former)
             raise
+
+    async def _masters(self) -> dict[str, str]:
+        """Return which master key the database is sealed with, by the vault's id. Raises NotSaved."""
+        return {each.id: each.master_id for each in (await self._store.read()).headers}
 
     async def _forget_former(self, header: Header, *, left: str | None = None) -> None:
         """Drop former master keys, once not even a power cut could bring back what they opened."""
-        if await self._store.settle():
-            await self._locksmith.forget_former(header, left=left)
-        else:
+        if not await self._store.settle():
             log.warning("the former master key is kept until the next start: the database is busy")
+            return
+        with suppress(NotSaved):
+            if await self._masters() == {
+                header.id: header.master_id
+            }:  # else another gateway has rotated, and it is for that one to say
+                await self._locksmith.forget_former(header, left=left)
 
     # Noting -------------------------------------------------------------------------------------------------
 
@@ -482,7 +486,7 @@ class Vault:
         shown = checks.told(message, self._if_open(key_id)) if message else ""
         self._note(key_id, lambda record: replace(record, last_outcome=outcome, last_error=shown))
         if stored.record.last_outcome != outcome:
-            self._tell(stored.record.provider_id)
+            self._listeners.tell({stored.record.provider_id})
 
     def _note(self, key_id: str, change: Callable[[KeyRecord], KeyRecord]) -> None:
         if (stored := self._stored.get(key_id)) is None:  # removed while a call was under way

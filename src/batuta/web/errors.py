@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 log = logging.getLogger("batuta.web")
+_NOT_KEPT = (b"cache-control", b"no-store")  # an error is of its moment, and may be about a key
 MOST_TOLD = 8  # wrong fields named in one answer
 
 
@@ -78,11 +79,11 @@ class TooManyConnections(HostError):
 def error_response(error: BatutaError) -> tuple[int, Headers, bytes]:
     """Return status, headers and JSON body of an error, in OpenAI's dialect.
 
-    `Retry-After` is there where waiting helps (whole seconds, at least 1), `Allow` where another method would do,
-    `WWW-Authenticate` where a key would.
+    Nobody is to store it. `Retry-After` is there where waiting helps (whole seconds, at least 1), `Allow` where another
+    method would do, `WWW-Authenticate` where a key would.
     """
     body = orjson.dumps(error_body(error))
-    headers: Headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers: Headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), _NOT_KEPT]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     if isinstance(error, MethodNotAllowed) and error.allow:
@@ -146,7 +147,7 @@ def _to_response(error: BatutaError) -> Response:
 
 def _explain(problems: Iterable[Any]) -> str:
     """Turn pydantic's list into one sentence, without echoing what was sent but the names of the first wrong fields."""
-    parts = [f"{'.'.join(str(step) for step in problem['loc'])[:80]}: {problem['msg']}" for problem in problems]
+    parts = [f"{'.'.join(str(step) for step in problem['loc'])[:80]}: {_reason(problem)}" for problem in problems]
     more = f"; and {len(parts) - MOST_TOLD} more" if len(parts) > MOST_TOLD else ""
     return "The request is not valid. " + "; ".join(parts[:MOST_TOLD]) + more
 
@@ -170,3 +171,8 @@ class FrameworkError(CallerError):
     @property
     def status(self) -> int:
         return self._status
+
+
+def _reason(problem: Any) -> str:
+    """Return pydantic's words without its own prefix for what a check of ours has said."""
+    return str(problem["msg"]).removeprefix("Value error, ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,6 +29,7 @@ DOTS: Final = {
     KeyState.DISABLED: "disabled",
 }
 UNPROVEN: Final = N_("not used yet")
+CLOSED: Final = N_("cannot be read now")
 MASK: Final = "\N{BULLET}" * 4
 
 
@@ -38,9 +40,11 @@ class KeyLine:
     Attributes:
         status: the dot's: ready | queued | failed | disabled | disk.
         masked: the last four characters behind a mask.
-        facts: last use, limits and what was spent, parted by dots.
+        facts: last use, limits and what was spent.
         detail: what the provider said, as it said it.
         can_change: it is stored here; one of the environment is changed there.
+        is_closed: it is stored, and the vault is sealed: it can be deleted, and nothing else.
+        is_alone: its provider has no other key to be before or behind.
     """
 
     id: str
@@ -51,25 +55,44 @@ class KeyLine:
     masked: str
     status: str
     state: str
-    facts: str
+    facts: tuple[str, ...]
     detail: str
     can_change: bool
+    is_closed: bool
+    is_alone: bool
     enabled: bool
     daily: str
     monthly: str
     position: int
 
 
-def key_lines(rows: Iterable[KeyRow], words: Language, *, now: float) -> tuple[KeyLine, ...]:
-    """Return a line a key. `now`: wall seconds."""
-    return tuple(_line(row, words, now) for row in rows)
+def key_lines(rows: Iterable[KeyRow], words: Language, *, now: float, is_sealed: bool = False) -> tuple[KeyLine, ...]:
+    """Return a line a key. `now`: wall seconds; `is_sealed`: stored keys cannot be read."""
+    rows = tuple(rows)
+    stored = Counter(row.record.provider_id for row in rows if not row.variable)
+    return tuple(
+        _line(
+            row,
+            words,
+            now,
+            is_closed=is_sealed and not row.variable,
+            is_alone=stored[row.record.provider_id] < 2,
+        )
+        for row in rows
+    )
 
 
-def _line(row: KeyRow, words: Language, now: float) -> KeyLine:
+def _line(row: KeyRow, words: Language, now: float, *, is_closed: bool, is_alone: bool) -> KeyLine:
     record, health = row.record, row.health
     provider = (row.provider.name if row.provider else "") or record.provider_id
     is_unproven = health.state is KeyState.GOOD and record.last_outcome in {"", "unknown", "unreachable"}
     masked = f"{MASK}{record.last4}"
+    if is_closed:
+        state = words.say(CLOSED)
+    elif is_unproven and not record.last_used:
+        state = words.say(UNPROVEN)
+    else:
+        state = _state(health, row.rests_s, words)
     return KeyLine(
         id=record.id,
         dom_id="key-" + sha256(record.id.encode()).hexdigest()[:12],
@@ -77,11 +100,13 @@ def _line(row: KeyRow, words: Language, now: float) -> KeyLine:
         provider=provider,
         label="" if row.variable else record.label,
         masked=masked,
-        status="disk" if is_unproven else DOTS[health.state],
-        state=words.say(UNPROVEN) if is_unproven and not record.last_used else _state(health, row.rests_s, words),
-        facts=" · ".join(_facts(row, words, now)),
+        status="disk" if is_unproven or is_closed else DOTS[health.state],
+        state=state,
+        facts=tuple(_facts(row, words, now)),
         detail=record.last_error or health.message,
         can_change=not row.variable,
+        is_closed=is_closed,
+        is_alone=is_alone,
         enabled=record.enabled,
         daily=_plain(record.daily_limit),
         monthly=_plain(record.monthly_limit),
@@ -117,7 +142,7 @@ def _facts(row: KeyRow, words: Language, now: float) -> Iterable[str]:
 def dollars(amount: Decimal, words: Language) -> str:
     """Return US dollars with two digits, more where there is less than a cent."""
     digits = 2 if not amount or amount >= Decimal("0.01") else min(1 - amount.adjusted(), 6)
-    return f"US$ {words.number(float(amount), digits)}"
+    return f"US$\N{NO-BREAK SPACE}{words.number(float(amount), digits)}"
 
 
 def length(seconds: float, words: Language) -> str:

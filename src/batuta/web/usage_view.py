@@ -10,6 +10,7 @@ from typing import Any, Final
 from batuta.catalog.usage_store import UsageRow
 from batuta.usage.days import span
 from batuta.usage.report import Report, report
+from batuta.web.fragments import N_
 from batuta.web.i18n import Language
 
 FULL: Final = 1000  # units of a bar's drawing
@@ -21,9 +22,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of a table. Texts, but for `bar`: its length of FULL."""
+    """A row of a table. Texts, but for `bar`: its length of FULL. `id`: what programs call it, where that differs."""
 
     name: str
+    id: str
     requests: str
     failed: str
     prompt: str
@@ -32,6 +34,15 @@ class Line:
     first: str
     speed: str
     bar: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A figure of all together, and what is to be said below it."""
+
+    name: str
+    value: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,9 @@ class UsagePage:
         last: the last day.
         time_zone: whose days they are.
         is_empty: nothing was used.
-        facts: the figures of all together: name and value.
+        facts: the figures of all together.
         bars: a day each.
+        highest: what the highest bar stands for.
         is_by_cost: the bars show cost; else tokens, because nothing cost anything.
         tables: heading and lines.
         unpriced: answers whose cost is not known.
@@ -65,8 +77,9 @@ class UsagePage:
     last: str
     time_zone: str
     is_empty: bool
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[Fact, ...]
     bars: tuple[Bar, ...]
+    highest: str
     is_by_cost: bool
     tables: tuple[tuple[str, tuple[Line, ...]], ...]
     unpriced: int
@@ -106,6 +119,7 @@ def usage_page(
         (say("By provider"), "provider", str),
         (say("By key"), "key", lambda key: key_name(key) if key else say("without a stored key")),
     )
+    bars, highest = _bars({row["day"]: row for row in by_day.rows}, first, last, words, is_by_cost=is_by_cost)
     tables = [(title, _lines(grouped(word).rows, word, name, words)) for title, word, name in names]
     return UsagePage(
         first,
@@ -113,7 +127,8 @@ def usage_page(
         time_zone,
         is_empty=not total["requests"] and not total["loads"],
         facts=_facts(total, words),
-        bars=_bars({row["day"]: row for row in by_day.rows}, first, last, words, is_by_cost=is_by_cost),
+        bars=bars,
+        highest=highest,
         is_by_cost=is_by_cost,
         tables=tuple(tables if len(tables[2][1]) > 1 or is_by_cost else tables[:2]),
         unpriced=total["unpriced"],
@@ -121,24 +136,46 @@ def usage_page(
     )
 
 
-def _facts(total: Row, words: Language) -> tuple[tuple[str, str], ...]:
+def _facts(total: Row, words: Language) -> tuple[Fact, ...]:
+    """Return the figures. What is a part of one stands below it, and what there was none of is left out."""
     say = words.say
-    told = [
-        (say("Requests"), count(total["requests"], words)),
-        (say("Failed"), count(total["failed"], words)),
-        (say("Answered by another model"), count(total["fallbacks"], words)),
-        (say("Tokens in"), tokens(total["prompt_tokens"], words)),
-        (say("of these from a cache"), tokens(total["cached_tokens"], words)),
-        (say("Tokens out"), tokens(total["completion_tokens"], words)),
-        (say("Cost"), money(total["cost_usd"], words)),
-        (say("First word, half within"), seconds(total["first_token_p50_s"], words)),
-        (say("First word, 95 of 100 within"), seconds(total["first_token_p95_s"], words)),
-        (say("Tokens a second"), speed(total["tokens_per_s"], words)),
-        (say("Loads"), count(total["loads"], words)),
-        (say("Time spent loading"), seconds(total["load_s"], words)),
-        (say("Swaps"), count(total["swaps"], words)),
+
+    def notes(*told: tuple[str, str, Callable[[int, Language], str]]) -> tuple[str, ...]:
+        return tuple(say(text, n=write(total[name], words)) for text, name, write in told if total[name])
+
+    known = [
+        Fact(
+            say("Requests"),
+            count(total["requests"], words),
+            notes((N_("%(n)s failed"), "failed", count), (N_("%(n)s answered by another model"), "fallbacks", count)),
+        ),
+        Fact(say("Cost"), money(total["cost_usd"], words), notes((N_("%(n)s of unknown cost"), "unpriced", count))),
+        Fact(
+            say("Tokens in"),
+            tokens(total["prompt_tokens"], words),
+            notes((N_("%(n)s from a cache"), "cached_tokens", tokens)),
+        ),
+        Fact(
+            say("Tokens out"),
+            tokens(total["completion_tokens"], words),
+            notes((N_("%(n)s of reasoning"), "reasoning_tokens", tokens)),
+        ),
     ]
-    return tuple(told)
+    if total["first_token_p50_s"] is not None:
+        late = say("95 of 100 within %(n)s", n=seconds(total["first_token_p95_s"], words))
+        known.append(Fact(say("First word, half within"), seconds(total["first_token_p50_s"], words), (late,)))
+    if total["tokens_per_s"] is not None:
+        known.append(Fact(say("Tokens a second"), speed(total["tokens_per_s"], words)))
+    if total["loads"]:
+        took = () if total["load_s"] is None else (say("%(n)s in all", n=seconds(total["load_s"], words)),)
+        known.append(
+            Fact(
+                say("Loads"),
+                count(total["loads"], words),
+                took + notes((N_("%(n)s in the place of another model"), "swaps", count)),
+            )
+        )
+    return tuple(known)
 
 
 def _lines(rows: Sequence[Row], word: str, name: Callable[[str], str], words: Language) -> tuple[Line, ...]:
@@ -148,6 +185,7 @@ def _lines(rows: Sequence[Row], word: str, name: Callable[[str], str], words: La
     return tuple(
         Line(
             name(row[word]),
+            row[word] if word == "model" and name(row[word]) != row[word] else "",
             count(row["requests"], words),
             count(row["failed"], words),
             tokens(row["prompt_tokens"], words),
@@ -170,19 +208,27 @@ def _cost(row: Row, words: Language) -> str:
     return words.say("%(cost)s and more", cost=money(row["cost_usd"], words))
 
 
-def _bars(days: Mapping[str, Row], first: str, last: str, words: Language, *, is_by_cost: bool) -> tuple[Bar, ...]:
+def _bars(
+    days: Mapping[str, Row], first: str, last: str, words: Language, *, is_by_cost: bool
+) -> tuple[tuple[Bar, ...], str]:
+    """Return a bar a day, and what the highest of them stands for."""
+
+    def said(amount: float) -> str:
+        return money(amount, words) if is_by_cost else tokens(int(amount), words)
+
     every = span(first, last)[-MOST_BARS:]
     amounts = [_amount(days.get(day), is_by_cost=is_by_cost) for day in every]
     highest, step = max(amounts, default=0) or 1, FULL / len(every)
-    return tuple(
+    bars = tuple(
         Bar(
             round(number * step),
             max(round(step * 0.8), 1),
             _length(amount, highest),
-            f"{day}: {money(amount, words) if is_by_cost else tokens(int(amount), words)}",
+            f"{day}: {said(amount)}",
         )
         for number, (day, amount) in enumerate(zip(every, amounts, strict=True))
     )
+    return bars, said(max(amounts, default=0))
 
 
 def _amount(row: Row | None, *, is_by_cost: bool) -> float:
@@ -217,7 +263,7 @@ def money(dollars: float, words: Language) -> str:
     digits = 2
     if 0 < dollars < 0.01:
         digits = min(1 - Decimal(str(dollars)).adjusted(), 6)
-    return f"US$ {words.number(dollars, digits)}"
+    return f"US$\N{NO-BREAK SPACE}{words.number(dollars, digits)}"
 
 
 def seconds(value: float | None, words: Language) -> str:

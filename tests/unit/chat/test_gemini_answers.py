@@ -205,3 +205,17 @@ def test_embeddings_come_in_order_with_what_they_cost() -> None:
     """One vector a row, and the prompt's tokens where the model tells them."""
     said = {"embeddings": [{"values": [1, 0.5]}, {"values": [0, 2]}], "usageMetadata": {"promptTokenCount": 4}}
     assert gemini.decode_embeddings(said) == (((1.0, 0.5), (0.0, 2.0)), Usage(prompt_tokens=4))
+
+
+def test_a_signature_may_stand_alone() -> None:
+    """A part may have nothing else: it is of what was said before, and comes back with it."""
+    [first, alone, end] = read(
+        piece({"text": "x"}), piece({"thoughtSignature": "U0lH"}), piece({"text": ""}, finish="STOP")
+    )
+    assert (first.extra, signature_of(alone.extra), end.finish) == ({}, "U0lH", FinishReason.STOP)
+    assert read(piece({"text": "x", "thoughtSignature": 7}))[0].extra == {}
+
+
+def test_no_error_is_none() -> None:
+    """A field for errors with nothing in it says that all is well."""
+    assert read({"error": None, **piece({"text": "x"})})[0].text == "x"

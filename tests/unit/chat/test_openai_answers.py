@@ -203,3 +203,52 @@ def test_errors_say_what_batuta_knows() -> None:
     assert body["suggestion"] == "n"
     assert body["retry_after_s"] == 0.0
     assert body["details"] == {"free": 1}
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 4}, Usage(10, 5, 4)),
+        (
+            {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 3}, "prompt_cache_hit_tokens": 4},
+            Usage(10, 0, 3),
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 22,
+                "completion_tokens_details": {"reasoning_tokens": 7},
+            },
+            Usage(10, 12, 0, 7),
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 9,
+                "total_tokens": 19,
+                "completion_tokens_details": {"reasoning_tokens": 7},
+            },
+            Usage(10, 9, 0, 7),
+        ),
+    ],
+    ids=["DeepSeek's cache", "OpenAI's cache", "thoughts beside the answer", "thoughts in it"],
+)
+def test_usage_is_counted_as_openai_counts(usage: dict[str, Any], expected: Usage) -> None:
+    """Whatever a vendor calls what it read from its cache, and wherever it counts what was thought."""
+    assert event(choices=[], usage=usage).usage == expected
+
+
+def test_what_a_stream_tells_in_pieces_is_put_together() -> None:
+    """A refusal's words and sealed thoughts go on; of any other field of a vendor's the last word counts."""
+    pieces: list[dict[str, Any]] = [
+        {"refusal": "I ", "reasoning_details": [1], "mood": "a"},
+        {"refusal": "won't", "reasoning_details": [2], "mood": "b"},
+    ]
+    whole = openai.encode_completion([Delta(extra=each) for each in pieces], answer_id="a", model="m", created=1)
+    message = whole["choices"][0]["message"]
+    assert {name: message[name] for name in pieces[0]} == {
+        "refusal": "I won't",
+        "reasoning_details": [1, 2],
+        "mood": "b",
+    }

@@ -179,3 +179,12 @@ def test_a_whole_answer_is_one_delta() -> None:
 def test_a_whole_answer_that_is_none(body: Any, expected: Any) -> None:
     """No answer, an error, a refusal."""
     assert decode_response(body) == expected
+
+
+def test_arguments_may_come_with_the_end_of_their_item() -> None:
+    """Where neither pieces nor the whole came before; and only then."""
+    reader = ResponsesReader()
+    read(reader, "response.output_item.added", output_index=0, item={**CALL, "arguments": ""})
+    whole = read(reader, "response.output_item.done", output_index=0, item=CALL)
+    assert whole == Delta(tool_calls=(ToolCall(0, None, None, '{"a":1}'),))
+    assert read(reader, "response.function_call_arguments.done", output_index=0, arguments='{"a":1}') is None

@@ -12,6 +12,7 @@ from batuta.cli.keys import looks_like_a_key
 from .conftest import Batuta, FakeGateway
 
 SECRET = "sk-test-not-a-key-0123456789"
+BARE = "NotAKeyOfAnybody0123456789abcdef"  # 32 characters without a prefix, as some vendors have them
 GOOD = {"outcome": "valid", "latency_ms": 210.4, "models": 42, "message": ""}
 BAD = {"outcome": "invalid", "latency_ms": 90.0, "models": None, "message": "api.openai.com refused the key"}
 
@@ -50,7 +51,7 @@ def test_a_key_is_read_from_standard_input(batuta: Batuta, gateway: FakeGateway)
     result = batuta("keys", "add", "openai", "--stdin", "--daily-limit", "5", stdin=f"{SECRET}\n", url=gateway.url)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == ["OpenAI ...6789 is stored, sealed, as k1.", "good, 210 ms, 42 models"]
-    assert gateway.bodies("POST /manage/keys") == [{"provider": "openai", "key": f"{SECRET}\n", "daily_limit": "5"}]
+    assert gateway.bodies("POST /manage/keys") == [{"provider": "openai", "key": SECRET, "daily_limit": "5"}]
     assert SECRET not in result.output
 
 
@@ -69,16 +70,31 @@ def test_a_key_is_read_from_a_variable(batuta: Batuta, gateway: FakeGateway, mon
 
 
 @pytest.mark.parametrize(
-    "words", [("openai", SECRET), ("openai", "--key", SECRET), ("openai", "--api-key", SECRET), (SECRET,)]
+    "words",
+    [
+        ("add", "openai", SECRET),
+        ("add", "openai", "--key", SECRET),
+        ("add", "openai", "--api-key", SECRET),
+        ("add", "openai", "--from-env", SECRET),
+        ("add", "openai", "--from-env", BARE),
+        ("add", SECRET),
+        ("add", BARE),
+        ("test", SECRET),
+        ("test", "openai", SECRET),
+        ("rm", SECRET),
+        ("rotate", SECRET),
+        ("unseal", "five words of my own"),
+    ],
 )
 def test_a_key_on_the_command_line_is_refused_with_the_reason(
     batuta: Batuta, gateway: FakeGateway, words: tuple[str, ...]
 ) -> None:
     """It is sent nowhere and not repeated; the person learns that it is known to others now."""
-    result = batuta("keys", "add", *words, url=gateway.url)
-    assert (result.exit_code, gateway.asked) == (2, [])
+    lists(gateway, key())
+    result = batuta("keys", *words, url=gateway.url)
+    assert (result.exit_code, gateway.asked[1:]) == (2, [])
     assert "shell's history" in result.stderr
-    assert SECRET not in result.output
+    assert words[-1] not in result.output
 
 
 @pytest.mark.parametrize(
@@ -89,7 +105,9 @@ def test_a_key_on_the_command_line_is_refused_with_the_reason(
         ("sk-ant-api03-not-a-key", True),
         ("hf_notakeyofanybody", True),
         ("AIza" + "x" * 30, True),
-        ("0123456789abcdef0123456789abcdef0", True),
+        ("0123456789abcdef0123456789abcdef", True),
+        (BARE, True),
+        ("a-provider-with-a-long-name-1", False),
     ],
 )
 def test_the_shape_of_a_key_is_known(text: str, is_key: bool) -> None:
@@ -193,6 +211,89 @@ def test_rotating_and_opening(batuta: Batuta, gateway: FakeGateway) -> None:
     assert batuta("keys", "unseal", url=gateway.url).exit_code == 0
     assert batuta("keys", "unseal", "--stdin", stdin="five words", url=gateway.url).exit_code == 0
     assert gateway.bodies("POST /manage/keys/unseal") == [{}, {"passphrase": "five words"}]
+
+
+@pytest.mark.parametrize(("text", "sent"), [("5", "5"), ("2,50", "2.50"), ("$1.5", "1.5"), (" 3 ", "3"), ("0", "0")])
+def test_an_amount_is_written_as_people_write_it(batuta: Batuta, gateway: FakeGateway, text: str, sent: str) -> None:
+    """With a comma or a point."""
+    takes(gateway)
+    batuta("keys", "add", "openai", "--stdin", "--monthly-limit", text, stdin=SECRET, url=gateway.url)
+    assert gateway.bodies("POST /manage/keys")[0]["monthly_limit"] == sent
+
+
+@pytest.mark.parametrize("text", ["-5", "x", "1e3", "", "1.", "\N{ARABIC-INDIC DIGIT FIVE}"])
+def test_what_is_no_amount_is_told_before_anything_is_sent(batuta: Batuta, gateway: FakeGateway, text: str) -> None:
+    """With the option it stands behind, and two that are right."""
+    result = batuta("keys", "add", "openai", "--stdin", f"--daily-limit={text}", stdin=SECRET, url=gateway.url)
+    assert (result.exit_code, "--daily-limit" in result.stderr, "2.50" in result.stderr) == (2, True, True)
+    assert gateway.asked == []
+
+
+def test_an_api_of_this_network_is_added_by_saying_so(batuta: Batuta, gateway: FakeGateway) -> None:
+    """--local is sent on; without it nothing is claimed."""
+    takes(gateway)
+    words = ("keys", "add", "mine", "--base-url", "http://192.168.1.5/v1", "--stdin")
+    batuta(*words, "--local", stdin=SECRET, url=gateway.url)
+    batuta(*words, stdin=SECRET, url=gateway.url)
+    assert [each.get("is_local") for each in gateway.bodies("POST /manage/keys")] == [True, None]
+
+
+def test_a_refusal_speaks_of_options(batuta: Batuta, gateway: FakeGateway) -> None:
+    """Nobody at a terminal can send a field."""
+    said = "base_url: 192.168.1.5 is on this machine or network; send is_local: true if that is meant"
+    gateway.answers["POST /manage/keys"] = (400, {"error": {"message": said, "code": "invalid_request"}})
+    words = ("keys", "add", "mine", "--base-url", "http://192.168.1.5/v1", "--stdin")
+    result = batuta(*words, stdin=SECRET, url=gateway.url)
+    assert "add --local if that is meant" in result.stderr
+
+
+@pytest.mark.parametrize(("found", "is_told"), [(GOOD, False), (BAD, True)])
+def test_an_odd_beginning_is_told_unless_the_provider_takes_the_key(
+    batuta: Batuta, gateway: FakeGateway, found: dict[str, Any], is_told: bool
+) -> None:
+    """Whoever made the key knows best."""
+    takes(gateway, hint="keys of OpenAI begin with sk-")
+    gateway.answers["POST /manage/keys/k1/test"] = found
+    result = batuta("keys", "add", "openai", "--stdin", stdin=SECRET, url=gateway.url)
+    assert ("begin with sk-" in result.stderr) is is_told
+
+
+def test_keys_that_cannot_be_read_are_not_called_good(batuta: Batuta, gateway: FakeGateway) -> None:
+    """One of the environment is as good as ever."""
+    own = key("env:groq", source="environment", variable="GROQ_API_KEY")
+    lists(gateway, key(), own, sealed="the master key is not there")
+    lines = batuta("keys", "list", url=gateway.url).stdout.splitlines()
+    assert "cannot be read" in lines[1]
+    assert "stored" in lines[1]
+    assert "good" not in lines[1]
+    assert "good" in lines[2]
+    assert "environment" in lines[2]
+
+
+def test_nobody_to_ask_deletes_nothing(batuta: Batuta, gateway: FakeGateway) -> None:
+    """A script learns of --yes."""
+    lists(gateway, key())
+    result = batuta("keys", "rm", "k1", stdin="", url=gateway.url)
+    assert (result.exit_code, "--yes" in result.stderr) == (2, True)
+    assert not any("DELETE" in str(asked) for asked in gateway.asked)
+
+
+def test_a_passphrase_from_standard_input_ends_with_its_line(batuta: Batuta, gateway: FakeGateway) -> None:
+    """Else the one that was piped could not be typed again, and the keys were lost. Spaces are its own."""
+    lists(gateway, key(), master_key="passphrase")
+    for call in ("rotate", "unseal"):
+        gateway.answers[f"POST /manage/keys/{call}"] = {"keys": 1, "sealed": None, "master_key": "passphrase"}
+        for line in (" five words \n", " five words \r\n", " five words "):
+            assert batuta("keys", call, "--stdin", stdin=line, url=gateway.url).exit_code == 0
+        assert gateway.bodies(f"POST /manage/keys/{call}") == [{"passphrase": " five words "}] * 3
+
+
+def test_a_name_of_a_persons_own_may_look_like_a_key(batuta: Batuta, gateway: FakeGateway) -> None:
+    """One that is there is no slip of the hand."""
+    name = "the account that the whole Team uses"
+    lists(gateway, key(label=name))
+    gateway.answers["POST /manage/keys/k1/test"] = GOOD
+    assert batuta("keys", "test", name, url=gateway.url).exit_code == 0
 
 
 def test_the_gateways_refusal_is_told(batuta: Batuta, gateway: FakeGateway) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import orjson
 import pytest
 
 from batuta.engines.anthropic.abilities import abilities_of
-from batuta.engines.anthropic.answers import classify, lower_limit, wait_of
-from batuta.errors import UpstreamRateLimited
+from batuta.engines.anthropic.answers import classify, lesson_of, lower_limit, wait_of
+from batuta.errors import BatutaError, KeyInvalid, OutOfCredit, PermissionDenied, UpstreamRateLimited
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
@@ -74,3 +77,35 @@ def test_flags_of_the_wrong_kind_are_passed_over() -> None:
     wrong = {"max_tokens": "many", "sampling": 1, "efforts": "high", "can_rest": 0, "gpu_layers": 3}
     assert abilities_of(wrong) == abilities_of()
     assert abilities_of({"max_tokens": 5}, {"max_tokens": True}, {"max_tokens": -1}).max_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (403, b'{"type":"error","error":{"type":"forbidden","message":"Request not allowed"}}', PermissionDenied),
+        (403, b"<html>blocked</html>", PermissionDenied),
+        (403, b'{"type":"error","error":{"type":"permission_error","message":"no"}}', PermissionDenied),
+        (403, b'{"type":"error","error":{"type":"x","message":"This organization has been disabled."}}', KeyInvalid),
+        (401, b"{}", KeyInvalid),
+        (402, b"{}", OutOfCredit),
+    ],
+)
+def test_a_403_is_not_the_key(status: int, body: bytes, expected: type[BatutaError]) -> None:
+    """A region, a proxy, a model that is not for all: the key stays good, unless the words say that it is not."""
+    assert type(classify(status, body, headers={}, where="h", now=NOW, model="m", hide="")) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "expected"),
+    [
+        (400, "`temperature` and `top_p` cannot both be specified for this model.", {"sampling": "one"}),
+        (400, "thinking.type.enabled is not supported for this model", {"thinking": "adaptive"}),
+        (400, "thinking.type.disabled is not supported for this model", {"can_rest": False}),
+        (400, "`thinking` is not supported", {"thinking": "none"}),
+        (400, "`temperature` is deprecated for this model.", None),
+        (429, "`temperature` and `top_p` cannot both be specified for this model.", None),
+    ],
+)
+def test_a_refusal_teaches_what_a_model_is_like(status: int, message: str, expected: Mapping[str, Any] | None) -> None:
+    """Read from the words of a 400, as flags."""
+    assert lesson_of(status, orjson.dumps({"error": {"message": message}})) == expected

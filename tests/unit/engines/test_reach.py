@@ -57,6 +57,9 @@ def provider(url: str, *, local: bool = False, name: str = "acme") -> Provider:
         ("224.0.0.1", OFF),
         ("ff02::1", OFF),
         ("255.255.255.255", OFF),
+        ("::ffff:0:169.254.169.254", OFF),
+        ("64:ff9b:1::a9fe:a9fe", OFF),
+        ("fec0::1", NEAR),
     ],
 )
 def test_where_an_address_is(address: str, where: Range) -> None:
@@ -107,6 +110,24 @@ def test_no_text_is_more_than_an_address_or_a_refusal(scheme: str, authority: st
     with suppress(UpstreamUnreachable):
         Reach().check(scheme, authority)
         assert scheme in {"http", "https"}
+
+
+@pytest.mark.parametrize(
+    "host", ["127.1", "2130706433", "2852039166", "0x7f000001", "0xa9.0xfe.0xa9.0xfe", "0177.0.0.1", "127.0.0.1.", "0"]
+)
+@pytest.mark.parametrize("is_local", [False, True])
+def test_an_address_in_another_spelling_is_none(host: str, *, is_local: bool) -> None:
+    """Clients read these in different ways: they are refused here, not left to the one that happens to be in use."""
+    reach = Reach()
+    reach.permit(provider(f"http://{host}:8080", local=is_local))
+    with pytest.raises(UpstreamUnreachable):
+        reach.check("http", f"{host}:8080")
+
+
+def test_a_name_may_have_a_number_in_it() -> None:
+    """Only the end of a name says that it is an address."""
+    for host in ("1.example.com", "0x7f.example", "10.example.com.", "box-127", "1e100.net"):
+        Reach().check("https", host)
 
 
 def test_private_addresses_are_for_providers_that_were_marked_as_local() -> None:

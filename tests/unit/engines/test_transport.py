@@ -10,8 +10,17 @@ from typing import Any
 import aiohttp
 import pytest
 
+from batuta.catalog.entities import Provider
+from batuta.engines.reach import Reach
 from batuta.engines.transport import Transport, UpstreamRequest, loopback_place, was_not_written
-from batuta.errors import BadRequest, KeyInvalid, UpstreamFailed, UpstreamRejected, UpstreamTimeout
+from batuta.errors import (
+    BadRequest,
+    KeyInvalid,
+    UpstreamFailed,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from batuta.testing import faulty_upstream as faulty
 from batuta.testing.faulty_upstream import FaultyUpstream, Wire
 from batuta.vault.secret import Secret
@@ -201,3 +210,19 @@ async def test_what_is_no_json_is_a_typed_error(script: faulty.Script, expected:
 def test_a_request_does_not_show_its_key() -> None:
     """The key is in no repr."""
     assert KEY.reveal() not in repr(UpstreamRequest("GET", "http://127.0.0.1/", key=KEY))
+
+
+@pytest.mark.parametrize("is_withdrawn", [False, True])
+def test_what_may_be_reached_is_looked_at_again_when_providers_change(*, is_withdrawn: bool) -> None:
+    """A private address that a local provider had is not open to the next one that is not marked as local."""
+    reach = Reach()
+    local = Provider("box", "openai_compat", base_url="http://10.255.255.1:9", is_local=True)
+    transport = Transport(reach=reach)
+    reach.permit(local)
+    assert transport._place("http", "10.255.255.1:9") is None
+    if is_withdrawn:
+        reach.withdraw(local)
+    else:
+        reach.permit(Provider("other", "openai_compat", base_url="http://10.255.255.1:9"))
+    with pytest.raises(UpstreamUnreachable, match="marked as local"):
+        transport._place("http", "10.255.255.1:9")

@@ -317,7 +317,9 @@ async def test_an_error_inside_a_stream_counts_against_the_model() -> None:
 
     class Sick(FakePassThroughEngine):
         async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
-            return Chunks(b'data: {"choices":[]}\n\n', b'data: {"error":{"message":"CUDA error"}}\n\n')
+            return Chunks(
+                b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n', b'data: {"error":{"message":"CUDA error"}}\n\n'
+            )
 
     async with stage() as s:
         s.add(remote("api/sick"), Sick(s.clock))

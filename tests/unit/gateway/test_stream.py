@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from batuta.chat.types import Usage
 from batuta.errors import BatutaError, StreamBroken, UpstreamFailed
-from batuta.gateway.stream import StreamWatch, read_reply
+from batuta.gateway.stream import MOST_HELD, StreamWatch, read_reply
 
 
 def event(**body: object) -> bytes:
@@ -66,6 +66,66 @@ def test_nothing_is_passed_on_before_the_first_event_is_whole() -> None:
     assert not watch.is_committed
     assert watch.feed(first[10:]) == b": warming up\n\n" + first
     assert watch.is_committed
+
+
+ROLE = event(choices=[{"index": 0, "delta": {"role": "assistant", "content": "", "refusal": None}}])
+NOTHING = [
+    ROLE,
+    event(choices=[{"index": 0, "delta": {"role": "assistant", "content": None}, "finish_reason": None}], usage=None),
+    event(choices=[{"index": 0, "delta": {"content": "", "tool_calls": []}, "logprobs": None}], obfuscation="x1"),
+    event(choices=[{"index": 0, "delta": {}}]),
+    event(choices=[{"index": 0, "text": "", "finish_reason": None}]),
+    event(choices=[], prompt_filter_results=[{}]),
+]
+SOMETHING = [
+    delta("a"),
+    delta("", "stop"),
+    event(choices=[{"index": 0, "delta": {"role": "assistant", "tool_calls": [{"index": 0, "id": "c"}]}}]),
+    event(choices=[{"index": 0, "delta": {"reasoning_content": "hm"}}]),
+    event(choices=[{"index": 0, "delta": {"refusal": "no"}}]),
+    event(choices=[{"index": 0, "text": "a"}]),
+    event(odd=1),
+    b"data: odd\n\n",
+    DONE,
+]
+
+
+@pytest.mark.parametrize("first", NOTHING)
+@pytest.mark.parametrize("word", SOMETHING)
+def test_a_role_is_no_word(first: bytes, word: bytes) -> None:
+    """What says nothing waits for the first event that does, and goes out before it, byte for byte."""
+    watch = StreamWatch("m")
+    assert watch.feed(first) == b""
+    assert not watch.is_committed
+    assert watch.feed(word) == first + word
+    assert watch.is_committed
+
+
+@pytest.mark.parametrize("first", NOTHING)
+def test_what_fails_before_the_first_word_is_raised_so_that_another_model_may_be_tried(first: bytes) -> None:
+    """An error, or an end, after nothing but a role: nobody has heard anything."""
+    with pytest.raises(BatutaError, match="slot lost"):
+        StreamWatch("m").feed(first + ERROR)
+    watch = StreamWatch("m")
+    watch.feed(first)
+    with pytest.raises(UpstreamFailed):
+        watch.end()
+
+
+def test_an_error_behind_the_first_word_is_in_band() -> None:
+    """Also where one packet brings all three."""
+    watch, passed = watch_all([ROLE + delta("a") + ERROR])
+    assert passed == ROLE + delta("a") + ERROR
+    assert watch.error is not None
+
+
+def test_nothing_is_not_held_for_ever() -> None:
+    """Whoever sends it without end is passed on."""
+    watch = StreamWatch("m")
+    passed = b"".join(watch.feed(ROLE) for _ in range(2000))
+    assert watch.is_committed
+    assert passed == ROLE * 2000
+    assert MOST_HELD < 2000
 
 
 def test_an_error_as_first_event_is_raised_so_that_another_model_may_be_tried() -> None:

@@ -165,6 +165,21 @@ def test_a_key_is_lent_for_its_own_address_only() -> None:
     assert place.names() == ["k1"]
 
 
+def test_nothing_is_sent_before_it_is_known_which_keys_are_stored() -> None:
+    """A provider of which nobody knows yet whether it has keys is not asked without one."""
+    place = Place()
+    place.vault.sealed = "the stored keys have not been read yet"
+    with pytest.raises(VaultSealed, match="not been read yet"):
+        place.ring.usable(ACME)
+    place.vault.sealed = None
+    place.vault.tell("acme")
+    assert place.names() == []
+    place.vault.put("other", SECOND, provider="other")
+    place.vault.sealed = "the master key is not there"
+    place.vault.tell("acme")
+    assert place.names() == []
+
+
 def test_a_sealed_vault_lends_only_the_environments_key() -> None:
     """Without the master key stored keys are out of reach, and the reason is told; a variable needs no vault."""
     place = Place(FIRST, environ={"ACME_API_KEY": SECOND})

@@ -61,10 +61,14 @@ def test_a_line_says_use_money_and_place() -> None:
         [replace(ROW, record=record, spent_today=Decimal("0.5"), spent_month=Decimal(3))], ENGLISH, now=NOW
     )
     assert (line.name, line.masked, line.state) == ("OpenAI work", "••••6789", "good")
-    assert line.facts == "used 1 min ago · US$ 0.50 of US$ 5.00 today · US$ 3.00 this month"
+    assert line.facts == (
+        "used 1 min ago",
+        "US$\N{NO-BREAK SPACE}0.50 of US$\N{NO-BREAK SPACE}5.00 today",
+        "US$\N{NO-BREAK SPACE}3.00 this month",
+    )
     assert line.detail == "HTTP 429: slow down"
     (own,) = key_lines([replace(ROW, variable="OPENAI_API_KEY")], PORTUGUESE, now=NOW)
-    assert (own.facts.split(" · ")[0], own.can_change) == ("da variável OPENAI_API_KEY", False)
+    assert (own.facts[0], own.can_change) == ("da variável OPENAI_API_KEY", False)
 
 
 def test_a_key_that_was_never_used_is_not_called_good() -> None:
@@ -72,11 +76,17 @@ def test_a_key_that_was_never_used_is_not_called_good() -> None:
     fresh = replace(RECORD, last_used=None, last_outcome="")
     (line,) = key_lines([replace(ROW, record=fresh, provider=None)], ENGLISH, now=NOW)
     assert (line.state, line.status) == ("not used yet", "disk")
-    assert (line.provider, line.facts) == ("openai", "its provider is gone")
+    assert (line.provider, line.facts) == ("openai", ("its provider is gone",))
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [("0", "US$ 0.00"), ("5", "US$ 5.00"), ("0.0004", "US$ 0.00040"), ("12.345", "US$ 12.35")]
+    ("amount", "text"),
+    [
+        ("0", "US$\N{NO-BREAK SPACE}0.00"),
+        ("5", "US$\N{NO-BREAK SPACE}5.00"),
+        ("0.0004", "US$\N{NO-BREAK SPACE}0.00040"),
+        ("12.345", "US$\N{NO-BREAK SPACE}12.35"),
+    ],
 )
 def test_money_that_was_spent_is_never_shown_as_nothing(amount: str, text: str) -> None:
     """Two digits, more below a cent."""
@@ -130,7 +140,21 @@ async def test_a_sealed_vault_is_explained_on_the_page(tmp_path: Path) -> None:
         await it.vault.open()
         text = (await shown(it, "/api-keys")).body.decode()
         assert 'id="unseal-form"' in text
-        assert 'id="rotate"' not in text
+        assert 'name="passphrase"' not in text  # there is none: the same file is asked again
+        assert "cannot be read now" in text
+        assert 'data-action="remove"' in text
+        for useless in ('id="rotate"', 'id="key-form"', 'data-action="test"', "is-ready"):
+            assert useless not in text
+
+
+def test_a_key_of_the_environment_needs_no_seal() -> None:
+    """It is good as ever while the stored one beside it cannot be read; an order needs two stored ones."""
+    rows = [ROW, replace(ROW, variable="OPENAI_API_KEY")]
+    stored, own = key_lines(rows, ENGLISH, now=NOW, is_sealed=True)
+    assert (stored.state, stored.status, stored.is_closed) == ("cannot be read now", "disk", True)
+    assert (own.state, own.is_closed) == ("good", False)
+    assert stored.is_alone
+    assert not any(line.is_alone for line in key_lines([ROW, ROW], ENGLISH, now=NOW))
 
 
 @pytest.mark.parametrize(

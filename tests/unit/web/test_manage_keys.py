@@ -56,8 +56,7 @@ async def test_no_answer_holds_the_key(tmp_path: Path) -> None:
         replies.append(await it.ask("PATCH", f"/manage/keys/{name}", {"key": [KEY]}))
         assert [reply.status for reply in replies] == [201, 409, 400, 400, 400, 400, 200, 200, 400]
         assert not any(KEY.encode() in reply.body for reply in replies)
-        kept = [reply.headers.get("cache-control") for reply in replies if reply.status < 300]
-        assert set(kept) == {"no-store"}
+        assert {reply.headers.get("cache-control") for reply in replies} == {"no-store"}
 
 
 NO_KEYS = [
@@ -110,6 +109,38 @@ async def test_any_other_api_comes_with_its_address(tmp_path: Path) -> None:
         body = {"provider": "mine", "key": SECOND, "base_url": "https://evil.example/v1"}
         refused = await it.ask("POST", "/manage/keys", body)
         assert (refused.status, "is there already" in refused.json()["error"]["message"]) == (400, True)
+
+
+async def test_a_key_whose_provider_cannot_be_added_is_not_stored(tmp_path: Path) -> None:
+    """An error means that nothing was changed: the next try is not told that the key is there already."""
+    async with house(tmp_path) as it:
+        it.cast.catalog.listens_at("127.0.0.1", 22888)
+        fields = {"provider": "mine", "key": KEY, "is_local": True}
+        itself = await it.ask("POST", "/manage/keys", {**fields, "base_url": "http://127.0.0.1:22888/v1"})
+        assert (itself.status, "itself" in itself.json()["error"]["message"]) == (400, True)
+        assert (await it.ask("GET", "/manage/keys")).json()["keys"] == []
+        assert (await added(it, **fields, base_url="http://127.0.0.1:22889/v1"))["provider"] == "mine"
+
+
+async def test_a_limit_that_is_none_stores_no_key(tmp_path: Path) -> None:
+    """A key that was to have a limit is never there without it."""
+    async with house(tmp_path) as it:
+        limits: list[object] = []
+        it.vault.listen(lambda _: limits.extend(record.daily_limit for record in it.vault.keys("openai")))
+        assert (await added(it, daily_limit="2.5", monthly_limit="30"))["daily_limit"] == "2.5"
+        assert {str(limit) for limit in limits} == {"2.5"}
+
+
+async def test_a_variable_that_holds_no_key_is_told_and_shown(tmp_path: Path) -> None:
+    """Whatever bytes are in it: the list is drawn, and says what is wrong without repeating it."""
+    async with house(tmp_path, providers=(ACME,)) as it:
+        for value in ("sk-test-not-a-key-\udcff\udcfe\udcfd\udcfc", "sk-test-not-a-key \x1b[2J", f'"{ENV_KEY}"'):
+            it.environ["ACME_API_KEY"] = value
+            reply = await it.ask("GET", "/manage/keys")
+            (row,) = reply.json()["keys"]
+            assert (reply.status, row["state"], row["last_outcome"]) == (200, "invalid", "invalid")
+            assert row["last_error"]
+            assert value.encode("utf-8", "surrogatepass") not in reply.body
 
 
 async def test_a_server_of_this_machine_takes_no_key(tmp_path: Path) -> None:

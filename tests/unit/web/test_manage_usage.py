@@ -138,17 +138,54 @@ class Inline(HTMLParser):
 def test_the_page_shows_what_was_used() -> None:
     """Totals, a bar a day, tables by model, provider and key; a key goes by its name."""
     html = client(*SOME).get("/usage").text
-    for text in ("US$ 3.00", "1.5 M", "openai/gpt", "Work, ends in 1234", "without a stored key", "Cost by day"):
+    for text in (
+        "US$\N{NO-BREAK SPACE}3.00",
+        "1.5 M",
+        "openai/gpt",
+        "Work, ends in 1234",
+        "without a stored key",
+        "Cost by day",
+    ):
         assert text in html
     assert html.count("<rect") >= 30
-    assert "US$ 2.00" in html
+    assert "US$\N{NO-BREAK SPACE}2.00" in html
     assert "cost that is not known" in html
+
+
+def test_a_figure_has_its_parts_below_it_and_none_that_is_nothing() -> None:
+    """Failures are of the requests, a cache is of the tokens; a page without local models has no loads."""
+    html = client(*SOME, used("p/a", cached_tokens=1000, fallbacks=1)).get("/usage").text
+    for text in ("1 failed", "1 answered by another model", "1.0 k from a cache", "1 of unknown cost"):
+        assert f'<dd class="note">{text}</dd>' in html
+    assert "most on one day: US$\N{NO-BREAK SPACE}2.00" in html
+    assert "Loads" not in html
+    assert "of reasoning" not in html
+    loaded = client(used("local/q", loads=3, swaps=2, load_ms=6000, first_2=1)).get("/usage").text
+    for text in ("6.0 s in all", "2 in the place of another model", "95 of 100 within"):
+        assert text in loaded
+
+
+def test_a_model_with_a_name_of_its_own_is_told_by_its_id_too() -> None:
+    """Two providers may have a model of one name."""
+    app = FastAPI()
+    source, names = Used(*SOME), {"openai/gpt": "GPT"}
+    app.include_router(usage_page.router(source, model_names=lambda: names, renderer=PRINTER))
+    html = TestClient(app).get("/usage").text
+    assert "GPT <small>openai/gpt</small>" in html
+    assert "<small>local/qwen</small>" not in html
 
 
 def test_the_page_speaks_portuguese() -> None:
     """Words and decimal marks; no sentence is left in English."""
     answer = client(*SOME).get("/usage", headers={"accept-language": "pt-BR"})
-    for text in ('lang="pt-BR"', "Uso", "US$ 3,00", "Por modelo", "sem chave guardada", "Custo por dia"):
+    for text in (
+        'lang="pt-BR"',
+        "Uso",
+        "US$\N{NO-BREAK SPACE}3,00",
+        "Por modelo",
+        "sem chave guardada",
+        "Custo por dia",
+    ):
         assert text in answer.text
     assert "By model" not in answer.text
 
@@ -187,14 +224,14 @@ def test_a_wrong_day_in_the_address_is_told_on_the_page() -> None:
     answer = client(*SOME).get("/usage", params={"from": "<b>"})
     assert answer.status_code == 400
     assert "&lt;b&gt;" in answer.text
-    assert "US$ 3.00" in answer.text
+    assert "US$\N{NO-BREAK SPACE}3.00" in answer.text
 
 
 def test_a_cost_that_is_partly_unknown_is_not_shown_as_whole() -> None:
     """Not known is not nothing."""
     html = client(used("p/a", unpriced=1), used("p/b", cost=NANO, unpriced=1)).get("/usage").text
     assert "not known" in html
-    assert "US$ 1.00 and more" in html
+    assert "US$\N{NO-BREAK SPACE}1.00 and more" in html
 
 
 @pytest.mark.parametrize(
@@ -203,10 +240,10 @@ def test_a_cost_that_is_partly_unknown_is_not_shown_as_whole() -> None:
         (tokens(999, language("en")), "999"),
         (tokens(1234, language("pt_BR")), "1,2 k"),
         (tokens(123_456_789, language("en")), "123 M"),
-        (money(0, language("en")), "US$ 0.00"),
-        (money(0.0000012, language("en")), "US$ 0.000001"),
-        (money(0.0042, language("pt_BR")), "US$ 0,0042"),
-        (money(1234.5, language("en")), "US$ 1234.50"),
+        (money(0, language("en")), "US$\N{NO-BREAK SPACE}0.00"),
+        (money(0.0000012, language("en")), "US$\N{NO-BREAK SPACE}0.000001"),
+        (money(0.0042, language("pt_BR")), "US$\N{NO-BREAK SPACE}0,0042"),
+        (money(1234.5, language("en")), "US$\N{NO-BREAK SPACE}1234.50"),
         (count(1234, language("en")), "1234"),
         (count(1_234_567, language("en")), "1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567"),
         (seconds(0.123, language("en")), "0.12 s"),

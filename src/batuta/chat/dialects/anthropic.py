@@ -219,8 +219,9 @@ def decode_message(body: Any, *, answer_tool: str = "") -> Delta | InBandError |
     text, reasoning = "", ""
     calls: list[ToolCall] = []
     thoughts: list[dict[str, Any]] = []
-    for block in body["content"]:
-        kind = block.get("type") if isinstance(block, dict) else None
+    for each in body["content"]:
+        block = _object(each)
+        kind = _text(block.get("type"))
         if kind == "text":
             text += _text(block.get("text"))
         elif kind == "tool_use" and answer_tool and block.get("name") == answer_tool:

@@ -94,7 +94,7 @@ def messages_body(request: ChatRequest, *, model: str, abilities: Abilities) -> 
     body |= {"tools": tools, "tool_choice": choice, "stop_sequences": _stops(request)}
     body |= {name: extra[name] for name in NATIVE if name in extra} | thinking
     body["output_config"] = {**_object(extra.get("output_config")), **effort, **form}
-    if _object(body.get("thinking")).get("type") not in {"enabled", "adaptive"}:  # thinking fixes them
+    if _object(body.get("thinking")).get("type") not in ("enabled", "adaptive"):  # thinking fixes them
         body |= _sampling(request, abilities)
     body |= {"metadata": _user(extra), "service_tier": TIERS.get(str(extra.get("service_tier")))}
     body = {name: value for name, value in body.items() if value not in (None, [], {})}
@@ -209,7 +209,7 @@ def _form(
         raise _wrong("response_format.json_schema.schema", "is required: a JSON schema")
     if kind == "json_schema" and abilities.has_schemas:  # 2
         return tools, {"format": {"type": "json_schema", "schema": fitted(schema)}}, ""
-    if kind not in {"json_schema", "json_object"}:
+    if kind not in ("json_schema", "json_object"):
         raise _wrong("response_format.type", "must be `text`, `json_object` or `json_schema`")
     shape = schema if kind == "json_schema" else {**ANYTHING, "additionalProperties": True}  # 3
     if request.tools or not abilities.can_force or shape.get("type", "object") != "object":
@@ -241,7 +241,7 @@ def _allowed(request: ChatRequest) -> list[Mapping[str, Any]]:
     allowed = _object(_object(request.extra.get("tool_choice")).get("allowed_tools")).get("tools")
     if not isinstance(allowed, list):
         return list(request.tools)
-    names = {_object(_object(tool).get("function")).get("name") for tool in allowed}
+    names = [_object(_object(tool).get("function")).get("name") for tool in allowed]
     return [tool for tool in request.tools if _object(tool.get("function")).get("name") in names]
 
 

@@ -209,7 +209,7 @@ def _text(text: str) -> list[Block]:
 def _part(part: Mapping[str, Any], at: str) -> Block | None:
     """Return the block for a part of a message; None for a text of nothing."""
     kind = part.get("type")
-    if kind in {"text", "refusal"}:
+    if kind in ("text", "refusal"):
         text = part.get(str(kind))
         block = next(iter(_text(text if isinstance(text, str) else "")), None)
     elif kind == "image_url":

@@ -123,7 +123,7 @@ class Reader:
         if self.is_done:  # 1
             usage = self._usage()
             return Delta(usage=usage) if usage else None
-        if not isinstance(said, dict) or "error" in said:  # 2
+        if not isinstance(said, dict) or said.get("error"):  # 2
             return find_error(said)
         candidate = _first(said.get("candidates"))
         if candidate is None:  # 3
@@ -143,11 +143,13 @@ class Reader:
                     reasoning += said
                 else:
                     text += said
-                    signature = part.get("thoughtSignature") or signature
+                    signature = _text(part.get("thoughtSignature")) or signature
             elif isinstance(call := part.get("functionCall"), dict):
                 calls.append(self._call(call, part.get("thoughtSignature")))
             elif "inlineData" in part:
                 self._has_media = True
+            else:  # nothing but the signature of what was said before
+                signature = _text(part.get("thoughtSignature")) or signature
         if text or reasoning or calls:
             self.is_empty = False
         reason = candidate.get("finishReason")
@@ -245,6 +247,10 @@ def _blocked(feedback: Any) -> Refused | None:
 def _signed(signature: str) -> Mapping[str, Any]:
     """Return a signature where Google's endpoint in OpenAI's dialect has it, too."""
     return {"extra_content": {"google": {"thought_signature": signature}}}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _count(value: Any) -> int:

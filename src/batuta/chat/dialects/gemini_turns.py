@@ -176,8 +176,9 @@ def _content(content: str | tuple[Mapping[str, Any], ...] | None, at: str, *, te
 
 def _part(part: Mapping[str, Any], at: str, *, texts_only: bool) -> Part:
     kind = part.get("type")
-    if kind in {"text", "refusal"}:
-        return {"text": str(part.get(kind) or "")}
+    if kind in ("text", "refusal"):
+        text = part.get(str(kind))
+        return {"text": text if isinstance(text, str) else ""}
     if not texts_only:
         if kind == "image_url":
             return _from_url(_field(part, "image_url", "url"), at)

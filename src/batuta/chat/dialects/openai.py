@@ -44,11 +44,19 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class InBandError:
-    """An error that a backend put where an answer belongs. `status` is there if it named one."""
+    """An error that a backend put where an answer belongs.
+
+    Attributes:
+        message: its words.
+        kind: what it calls itself.
+        status: the HTTP status that it names, if it does.
+        code: what it calls itself more exactly, where it has two names.
+    """
 
     message: str
     kind: str = ""
     status: int | None = None
+    code: str = ""
 
 
 DONE: Final = Done()
@@ -75,6 +83,7 @@ ERROR_TYPES: dict[Culprit, str] = {
     Culprit.HOST: "server_error",
     Culprit.BATUTA: "server_error",
 }
+_PIECES = {"refusal", "reasoning_details"}  # fields of a message that a stream tells piece by piece
 _MESSAGE_FIELDS = {"role", "content", "reasoning_content", "reasoning", "tool_calls"}
 
 
@@ -108,14 +117,17 @@ def find_error(body: Mapping[str, Any]) -> InBandError | None:
         return None
     if not isinstance(error, dict):
         return InBandError(str(error))
-    status = error.get("status", error.get("code"))
-    if isinstance(status, str) and status.isdigit():
-        status = int(status)
-    is_status = isinstance(status, int) and 400 <= status <= 599
     code = error.get("code")
-    kind = error.get("type") or (code if isinstance(code, str) else "")
+    named = (_status(error.get(name)) for name in ("status", "code", "status_code"))  # Google's `status` is a word
+    kind, code = error.get("type"), code if isinstance(code, str) else ""
     message = error.get("message") or error.get("detail") or orjson.dumps(error).decode()
-    return InBandError(str(message), str(kind), status if is_status else None)
+    status = next((status for status in named if status is not None), None)
+    return InBandError(str(message), str(kind), status, code) if kind else InBandError(str(message), code, status)
+
+
+def _status(value: Any) -> int | None:
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    return number if isinstance(number, int) and 400 <= number <= 599 else None
 
 
 def _delta(body: Mapping[str, Any], field: str) -> Delta | None:
@@ -170,14 +182,15 @@ def _tool_call(raw: Mapping[str, Any], position: int) -> ToolCall:
 
 
 def _usage(raw: Any) -> Usage | None:
+    """Return usage as OpenAI counts: reasoning is a part of the completion. Who counts it beside, the total tells."""
     if not isinstance(raw, dict):
         return None
-    return Usage(
-        prompt_tokens=_count(raw.get("prompt_tokens")),
-        completion_tokens=_count(raw.get("completion_tokens")),
-        cached_tokens=_count(raw.get("prompt_tokens_details"), "cached_tokens"),
-        reasoning_tokens=_count(raw.get("completion_tokens_details"), "reasoning_tokens"),
-    )
+    prompt, completion = _count(raw.get("prompt_tokens")), _count(raw.get("completion_tokens"))
+    cached = _count(raw.get("prompt_tokens_details"), "cached_tokens")
+    reasoning = _count(raw.get("completion_tokens_details"), "reasoning_tokens")
+    if reasoning and _count(raw.get("total_tokens")) == prompt + completion + reasoning:
+        completion += reasoning
+    return Usage(prompt, completion, cached or _count(raw.get("prompt_cache_hit_tokens")), reasoning)
 
 
 def _count(value: Any, field: str | None = None) -> int:
@@ -189,7 +202,9 @@ def _count(value: Any, field: str | None = None) -> int:
 # --- answers, written ----------------------------------------------------------------------------------------------
 
 
-def encode_delta(delta: Delta, *, answer_id: str, model: str, created: int, is_first: bool = False) -> bytes:
+def encode_delta(
+    delta: Delta, *, answer_id: str, model: str, created: int, is_first: bool = False, is_quiet: bool = False
+) -> bytes:
     """Return the event(s) of a delta: one with the choice, and one of its own for usage, with empty choices.
 
     Args:
@@ -198,6 +213,8 @@ def encode_delta(delta: Delta, *, answer_id: str, model: str, created: int, is_f
         model: what the caller is told answered.
         created: wall seconds at which the answer began.
         is_first: the first event of an answer names the role.
+        is_quiet: the caller did not ask for usage: its event gets a choice with nothing in it, because a client that
+            has never seen an event without choices may fall over one.
     """
     head = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
     said: dict[str, Any] = {"role": "assistant"} if is_first else {}
@@ -213,7 +230,8 @@ def encode_delta(delta: Delta, *, answer_id: str, model: str, created: int, is_f
         choice = {"index": 0, "delta": said, "logprobs": None, "finish_reason": delta.finish}
         events = sse.encode(orjson.dumps({**head, "choices": [choice]}))
     if delta.usage:
-        events += sse.encode(orjson.dumps({**head, "choices": [], "usage": _usage_body(delta.usage)}))
+        choices = [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": None}] if is_quiet else []
+        events += sse.encode(orjson.dumps({**head, "choices": choices, "usage": _usage_body(delta.usage)}))
     return events
 
 
@@ -227,7 +245,8 @@ def encode_completion(deltas: Iterable[Delta], *, answer_id: str, model: str, cr
         reasoning.append(delta.reasoning)
         usage = delta.usage or usage
         finish = delta.finish or finish
-        extra.update(delta.extra)
+        for name, value in delta.extra.items():
+            extra[name] = _longer(extra.get(name), value) if name in _PIECES else value
         for call in delta.tool_calls:
             calls[call.index] = _join(calls.get(call.index), call)
     joined = "".join(text)
@@ -244,6 +263,11 @@ def encode_completion(deltas: Iterable[Delta], *, answer_id: str, model: str, cr
         "choices": [{"index": 0, "message": {**message, **extra}, "logprobs": None, "finish_reason": finish}],
         "usage": _usage_body(usage),
     }
+
+
+def _longer(known: Any, piece: Any) -> Any:
+    is_next = isinstance(known, str | list) and type(known) is type(piece)
+    return known + piece if is_next else piece
 
 
 def _join(known: ToolCall | None, piece: ToolCall) -> ToolCall:

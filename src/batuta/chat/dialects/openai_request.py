@@ -166,7 +166,10 @@ def _tool_call(raw: Mapping[str, Any], index: int, at: str) -> ToolCall:
     arguments = function.get("arguments", "") if isinstance(function, dict) else None
     if not isinstance(function, dict) or not isinstance(arguments, str):
         raise _wrong(f"{at}.tool_calls[{index}]", "needs a `function` with a name and arguments as JSON text")
-    return ToolCall(index, raw.get("id"), function.get("name"), arguments, call_extra(raw))
+    call_id, name = raw.get("id"), function.get("name")
+    if not isinstance(call_id, str | None) or not isinstance(name, str | None):
+        raise _wrong(f"{at}.tool_calls[{index}]", "must have an `id` and a name that are texts")
+    return ToolCall(index, call_id, name, arguments, call_extra(raw))
 
 
 def _message_body(message: Message) -> dict[str, Any]:

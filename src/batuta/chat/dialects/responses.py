@@ -28,8 +28,8 @@ class ResponsesReader:
     """
 
     def __init__(self) -> None:
-        self._calls: dict[Any, int] = {}  # output_index of a call -> its place among the calls
-        self._spoken: set[Any] = set()  # calls whose arguments came in pieces
+        self._calls: dict[int, int] = {}  # output_index of a call -> its place among the calls
+        self._spoken: set[int] = set()  # calls whose arguments came in pieces
         self._summaries = 0
         self.is_done = False
 
@@ -55,14 +55,14 @@ class ResponsesReader:
         return read(self, event) if read else None
 
     def _arguments(self, event: Mapping[str, Any]) -> Delta | None:
-        place = self._calls.get(event.get("output_index"))
+        place = self._calls.get(_place(event))
         if place is None:
             return None
-        self._spoken.add(event.get("output_index"))
+        self._spoken.add(_place(event))
         return Delta(tool_calls=(ToolCall(place, None, None, _text(event.get("delta"))),))
 
     def _arguments_done(self, event: Mapping[str, Any]) -> Delta | None:
-        if event.get("output_index") in self._spoken:
+        if _place(event) in self._spoken:
             return None
         return self._arguments({**event, "delta": event.get("arguments")})
 
@@ -70,11 +70,14 @@ class ResponsesReader:
         item = _object(event.get("item"))
         if item.get("type") != "function_call":
             return None
-        place = self._calls[event.get("output_index")] = len(self._calls)
+        place = self._calls[_place(event)] = len(self._calls)
         return Delta(tool_calls=(ToolCall(place, _text(item.get("call_id")), _text(item.get("name")), ""),))
 
     def _item_done(self, event: Mapping[str, Any]) -> Delta | None:
-        details = _details(_object(event.get("item")))
+        item = _object(event.get("item"))
+        if item.get("type") == "function_call":
+            return self._arguments_done({**event, "arguments": item.get("arguments")})
+        details = _details(item)
         return Delta(extra={"reasoning_details": [details]}) if details else None
 
     def _summary(self, event: Mapping[str, Any]) -> Delta:
@@ -136,7 +139,7 @@ def _end(response: Mapping[str, Any], *, has_calls: bool) -> Delta:
     """Return how an answer ended, and what it took."""
     finish = FinishReason.TOOL_CALLS if has_calls else FinishReason.STOP
     if response.get("status") == "incomplete":
-        reason = _object(response.get("incomplete_details")).get("reason")
+        reason = _text(_object(response.get("incomplete_details")).get("reason"))
         finish = FinishReason.LENGTH if reason in _LENGTH else FinishReason.CONTENT_FILTER
     return Delta(finish=finish, usage=_usage(response.get("usage")), model=_text(response.get("model")) or None)
 
@@ -178,6 +181,11 @@ def _usage(raw: Any) -> Usage | None:
         cached_tokens=_count(_object(raw.get("input_tokens_details")).get("cached_tokens")),
         reasoning_tokens=_count(_object(raw.get("output_tokens_details")).get("reasoning_tokens")),
     )
+
+
+def _place(event: Mapping[str, Any]) -> int:
+    place = event.get("output_index")
+    return place if isinstance(place, int) else 0
 
 
 def _count(value: Any) -> int:

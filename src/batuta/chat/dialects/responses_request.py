@@ -25,7 +25,6 @@ SAME: Final = (
     "prompt_cache_retention",
     "safety_identifier",
     "service_tier",
-    "top_logprobs",
     "truncation",
     "user",
 )
@@ -39,6 +38,8 @@ def responses_body(request: ChatRequest, *, model: str) -> dict[str, Any]:
     if request.sampling.n != 1:
         raise BadRequest(f"{request.model} gives one answer at a time; leave out `n`", details={"param": "n"})
     extra, sampling = request.extra, request.sampling
+    if extra.get("modalities") not in (None, ["text"]):
+        raise BadRequest(f"{request.model} answers with text; leave out `modalities`", details={"param": "modalities"})
     instructions, rest = _instructions(request.messages)
     body: dict[str, Any] = {
         "model": model,
@@ -159,6 +160,8 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tool without the wrapper. `strict` is said: left out it would be on here, and off in chat."""
     kind = tool.get("type")
     inner = tool.get(kind) if isinstance(kind, str) else None
+    if kind == "custom":  # its calls and their answers have no place in Batuta's messages
+        raise BadRequest("a tool must be of the type `function`, or one of the API's own", details={"param": "tools"})
     if not isinstance(inner, dict):
         return dict(tool)  # one of the API's own
     if kind == "function":
@@ -174,7 +177,8 @@ def _choice(choice: Any) -> Any:
     if not isinstance(inner, dict):
         return choice
     if kind == "allowed_tools":
-        tools = [_choice(tool) for tool in inner.get("tools", ())]
+        listed = inner.get("tools")
+        tools = [_choice(tool) for tool in listed] if isinstance(listed, list) else []
         return {"type": kind, "mode": inner.get("mode", "auto"), "tools": tools}
     return {"type": kind, **inner}
 

@@ -25,6 +25,7 @@ SIGNS: Final = (
     Sign(Seen.OUT_OF_CREDIT, words=_said(r"reached your specified (api|workspace) usage limits")),
     Sign(Seen.KEY_REFUSED, words=_said(r"organization has been disabled")),
     Sign(Seen.FORBIDDEN, words=_said(r"permission_error")),
+    Sign(Seen.FORBIDDEN, 403),  # a region, a proxy in between: the key stays good
     Sign(Seen.NOT_INSTALLED, words=_said(r"not_found_error.{0,40}\bmodel\b")),
     Sign(Seen.CONTENT, words=_said(r"blocked by content filtering policy")),
     Sign(Seen.CONTEXT_FULL, words=_said(r"prompt is too long|`?max_tokens`? exceed context limit")),
@@ -34,6 +35,7 @@ SIGNS: Final = (
 
 _TOO_MUCH = _said(r"max_tokens: \d+ > (\d+), which is the maximum")
 _NO_ROOM = _said(r"exceed context limit: (\d+) \+ (\d+) > (\d+)")
+_NOT_BOTH = _said(r"`temperature` and `top_p` cannot both be specified")
 _THINKING = _said(r"\bthinking\.type\.(enabled|adaptive|disabled)\W+is not supported")
 LESSONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "enabled": {"thinking": "adaptive"},
@@ -107,10 +109,12 @@ def lower_limit(status: int, body: bytes) -> tuple[int, bool] | None:
     return None
 
 
-def lesson_on_thinking(status: int, body: bytes) -> Mapping[str, Any] | None:
-    """Return the flags that a refusal of a way of thinking tells; None where it is about something else."""
+def lesson_of(status: int, body: bytes) -> Mapping[str, Any] | None:
+    """Return the flags that a refusal of sampling or of a way of thinking tells; None for another refusal."""
     if status != 400:
         return None
+    if _NOT_BOTH.search(faults.text_of(body)):
+        return {"sampling": "one"}
     if match := _THINKING.search(faults.text_of(body)):
         return LESSONS[match[1]]
     names = (name.partition(".")[0] for name in named_fields(body))

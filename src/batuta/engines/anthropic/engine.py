@@ -18,7 +18,7 @@ from batuta.chat.dialects.anthropic_request import Abilities, Asked, messages_bo
 from batuta.chat.types import ChatRequest, Delta
 from batuta.engines import faults
 from batuta.engines.anthropic.abilities import OLD_VERSION, PROVIDER, abilities_of, read_model
-from batuta.engines.anthropic.answers import detailed, lesson_on_thinking, lower_limit
+from batuta.engines.anthropic.answers import detailed, lesson_of, lower_limit
 from batuta.engines.anthropic.api import AnthropicApi, Refusal
 from batuta.engines.anthropic.stream import AnswerStream
 from batuta.engines.base import EmbeddingResult, EngineHealth, EngineStatus, ReportedModel
@@ -188,7 +188,8 @@ class AnthropicEngine:
         """Take in a refusal; return the most tokens that the same request may ask for, None where it is no use again.
 
         1. More tokens than there can be: as many as there can. The model's own limit is remembered.
-        2. It thinks in another way, or not at all. Who asks in Anthropic's own words has to ask in others.
+        2. It thinks in another way, or not at all, or takes temperature or top_p, not both. Who asks for thinking in
+           Anthropic's own words has to ask in others.
         3. A field that it does not take.
         """
         most: int = sent["max_tokens"]
@@ -198,8 +199,8 @@ class AnthropicEngine:
             if is_lasting:
                 self._limits[address] = limit
             return limit if limit < most else None
-        lesson = lesson_on_thinking(refusal.status, refusal.body)
-        if lesson and "thinking" not in request.extra:  # 2
+        lesson = lesson_of(refusal.status, refusal.body)
+        if lesson and ("sampling" in lesson or "thinking" not in request.extra):  # 2
             self._learnt.setdefault(address, {}).update(lesson)
             return most
         path = self._dropped.learn(address, status=refusal.status, answer=refusal.body, sent=sent)  # 3

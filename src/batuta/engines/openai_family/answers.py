@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from batuta.engines.faults import Seen, Sign
+from batuta.engines.openai_family.notices import NOTICES
 
 
 def _says(words: str) -> re.Pattern[str]:
@@ -18,15 +19,16 @@ _NO_MODEL: Final = _says(
     r"|\bunknown model|\ballowed models\b"
 )
 COMMON: Final = (
-    # 429 that no waiting mends: OpenAI's codes, and what others have taken over from it.
+    # 429 that no waiting mends: OpenAI's codes, which come inside streams too, and what others say for them.
     Sign(
         Seen.OUT_OF_CREDIT,
-        429,
+        None,
         _says(
             r"insufficient_quota|credit_balance_exhausted|(organization|project)_spend_limit_exceeded"
-            r"|organization_usage_limit_exceeded|exceeded your current quota"
+            r"|organization_usage_limit_exceeded"
         ),
     ),
+    Sign(Seen.OUT_OF_CREDIT, 429, _says("exceeded your current quota")),
     Sign(Seen.REJECTED, 400, _says(r"does not represent a valid image|invalid_image")),
     Sign(
         Seen.CONTENT,
@@ -46,7 +48,7 @@ SIGNS: Final[Mapping[str, tuple[Sign, ...]]] = {
         Sign(Seen.OVERLOADED, 429, _says(r"service_tier_capacity_exceeded|\b3505\b")),
         Sign(Seen.OVERLOADED, None, _says(r"^[^:]*: .*(service_tier_capacity_exceeded|service tier capacity)")),
     ),
-    "genspark": (),
+    "genspark": tuple(Sign(seen, None, words) for seen, words in NOTICES if seen is Seen.OUT_OF_CREDIT),
     "huggingface": (
         Sign(Seen.OUT_OF_CREDIT, 403, _says(r"exceeded .{0,40}(credits|quota)")),
         Sign(Seen.FORBIDDEN, 400, _says(r"not supported by any provider you have enabled|model_not_supported")),
@@ -74,6 +76,7 @@ SIGNS: Final[Mapping[str, tuple[Sign, ...]]] = {
     ),
     "openrouter": (
         Sign(Seen.OVERLOADED, 502),  # whoever serves the model is down
+        Sign(Seen.RATE_LIMITED, 429, _says(r"provider_name")),  # whoever serves it is asked too often, not this key
         Sign(Seen.OUT_OF_CREDIT, 403, _says(r"key limit exceeded|credit limit")),
         Sign(Seen.REJECTED, 404, _says(r"no endpoints found that support|no allowed providers")),
         Sign(Seen.FORBIDDEN, 404, _says(r"no endpoints found")),

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 import orjson
 
-from batuta.engines.openai_family.quirks import FieldRules, Quirks
+from batuta.engines.openai_family.quirks import UNKNOWN, FieldRules, Quirks
 from batuta.errors import BadRequest
 
 Fields = dict[str, msgspec.Raw]
@@ -33,6 +33,10 @@ _NULL: Final = msgspec.Raw(b"null")
 _TRUE: Final = msgspec.Raw(b"true")
 _NO_LIST: Final = msgspec.Raw(b"[]")
 _NO_CALL: Final = msgspec.Raw(b'"none"')
+_NO_LIMIT: Final = msgspec.Raw(b"-1")  # llama-server's word, and of those who are like it
+_LIMITS: Final = ("max_tokens", "max_completion_tokens")
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""OpenAI's words for how hard to reason, rising."""
 
 
 def read_fields(body: bytes) -> Fields:
@@ -81,6 +85,16 @@ def effort_of(fields: Mapping[str, msgspec.Raw], flags: Mapping[str, Any]) -> st
     return str(value_of(fields, "reasoning_effort") or flags.get("default_effort", ""))
 
 
+def with_known_effort(fields: Fields, known: Collection[str]) -> Fields:
+    """Return the fields with an effort that the model knows: the next below what is asked for, else its lowest."""
+    wanted = value_of(fields, "reasoning_effort")
+    ranks = [EFFORTS.index(word) for word in EFFORTS if word in known]
+    if not ranks or wanted in known or wanted not in EFFORTS:
+        return fields
+    rank = max((each for each in ranks if each <= EFFORTS.index(wanted)), default=ranks[0])
+    return {**fields, "reasoning_effort": raw_of(EFFORTS[rank])}
+
+
 def needs_responses(fields: Mapping[str, msgspec.Raw], flags: Mapping[str, Any]) -> bool:
     """Say whether a request has to go to the Responses API: by the model, or because it reasons and has tools."""
     when = flags.get("responses")
@@ -102,13 +116,17 @@ def with_usage(fields: Fields) -> bool:
 def _chat(fields: Fields, quirks: Quirks, flags: Mapping[str, Any], *, is_bridged: bool) -> Fields:
     """Return the fields of a chat request.
 
-    1. Names: what is null says nothing; renamed; what the API does not know is left out.
+    1. Names: what is null says nothing; renamed; what the API does not know is left out, but for what would make it
+       another question: that is refused.
     2. What the model does not take.
     3. Values: words and ranges of the API.
     4. Messages.
     """
     given = {name: raw for name, raw in fields.items() if raw != _NULL}  # 1
+    if quirks is not UNKNOWN:
+        given = {name: raw for name, raw in given.items() if name not in _LIMITS or raw != _NO_LIMIT}
     out = _by_rules(given, quirks.chat)
+    _permit(given, out)
     if out.get("tool_choice") is None and given.get("tool_choice") == _NO_CALL:
         out.pop("tools", None)  # who cannot be told not to call is not told of tools
     for name in _not_sampled(out, quirks, flags):  # 2
@@ -117,6 +135,14 @@ def _chat(fields: Fields, quirks: Quirks, flags: Mapping[str, Any], *, is_bridge
     if not is_bridged and (messages := out.get("messages")) is not None:  # 4
         out["messages"] = _messages(messages, quirks)
     return out
+
+
+def _permit(given: Fields, out: Fields) -> None:
+    """Raise BadRequest where a field that does not go out asks for more than one answer in words."""
+    if "n" in given and "n" not in out and value_of(given, "n") != 1:
+        raise BadRequest("`n` must be 1: this API gives one answer a request.", details={"param": "n"})
+    if "modalities" in given and "modalities" not in out and value_of(given, "modalities") != ["text"]:
+        raise BadRequest("`modalities` must be text: this API answers in words alone.", details={"param": "modalities"})
 
 
 def _by_rules(fields: Fields, rules: FieldRules) -> Fields:
@@ -144,7 +170,8 @@ def _not_sampled(fields: Fields, quirks: Quirks, flags: Mapping[str, Any]) -> It
 
 
 def _values(fields: Fields, quirks: Quirks) -> None:
-    if quirks.efforts and (effort := value_of(fields, "reasoning_effort")) in quirks.efforts:
+    effort = value_of(fields, "reasoning_effort") if quirks.efforts else None
+    if isinstance(effort, str) and effort in quirks.efforts:
         fields["reasoning_effort"] = raw_of(quirks.efforts[effort])
     for name, (low, high) in quirks.ranges.items():
         number = value_of(fields, name)
@@ -171,7 +198,7 @@ def _messages(raw: msgspec.Raw, quirks: Quirks) -> msgspec.Raw:
         _message(message, role, quirks, in_turn=at > turn)
         for at, (message, role) in enumerate(zip(messages, roles, strict=True))
     ]
-    if quirks.prefix and roles and roles[-1] == "assistant" and "tool_calls" not in changed[-1]:
+    if quirks.prefix and roles and roles[-1] == "assistant" and not value_of(changed[-1], "tool_calls"):
         changed[-1] = {**changed[-1], "prefix": _TRUE}
     if all(new is old for new, old in zip(changed, messages, strict=True)):
         return raw

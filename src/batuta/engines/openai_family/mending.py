@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from batuta.chat import sse
 from batuta.chat.dialects.openai import InBandError, find_error
 
 FINISHES: Final = {
@@ -46,8 +47,6 @@ def error_in(body: dict[str, Any]) -> InBandError | None:
         found = find_error(body)
         if found is not None and isinstance(body["error"], str) and isinstance(body.get("code"), str):
             return InBandError(found.message, body["code"], found.status)
-        if found is not None and found.status is None and isinstance(body["error"], dict):
-            return InBandError(found.message, found.kind, _status(body["error"].get("status_code")))  # Groq's
         return found
     choices = body.get("choices")
     for choice in choices if isinstance(choices, list) else ():  # 2
@@ -59,8 +58,24 @@ def error_in(body: dict[str, Any]) -> InBandError | None:
     return None
 
 
-def _status(value: Any) -> int | None:
-    return value if isinstance(value, int) and 400 <= value <= 599 else None
+def read_event(event: sse.Event) -> dict[str, Any] | InBandError | None:
+    """Return the JSON of an event, or the error that it is; None where it is neither.
+
+    1. Google puts an error into a list of one.
+    2. Who names an event `error` means it, whatever is in it.
+    """
+    try:
+        said = orjson.loads(event.data)
+    except orjson.JSONDecodeError:
+        said = None
+    if isinstance(said, list) and said:  # 1
+        said = said[0]
+    body = said if isinstance(said, dict) else None
+    if body is not None and (error := error_in(body)) is not None:
+        return error
+    if event.event == "error":  # 2
+        return InBandError(event.data.decode("utf-8", "replace"))
+    return body
 
 
 class Mender:
@@ -68,6 +83,10 @@ class Mender:
 
     Args:
         model: the name to give an answer that has none.
+
+    Attributes:
+        is_finished: a choice has said how it ended.
+        has_spoken: there has been a choice.
     """
 
     def __init__(self, model: str) -> None:
@@ -76,8 +95,10 @@ class Mender:
         self._answer = ""
         self._created = 0
         self._calls: dict[tuple[int, str], int] = {}  # (choice, id of a call) -> its place among the calls
+        self._told: dict[tuple[int, int], int] = {}  # (choice, place as the API tells it) -> place
         self._last: dict[int, int] = {}  # choice -> place of the call that was last spoken of
         self.is_finished = False
+        self.has_spoken = False
 
     def event(self, body: dict[str, Any]) -> dict[str, Any]:
         """Mend the JSON of one event, in place, and return it."""
@@ -91,12 +112,21 @@ class Mender:
         return body
 
     def whole(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Mend the JSON of a whole answer, in place, and return it."""
+        """Mend the JSON of a whole answer, in place, and return it. What is no choice is left out."""
         self._frame(body, "chat.completion")
-        for choice in body.get("choices") or ():
-            if isinstance(choice, dict):
-                self._choice(choice, "message")
+        listed = body.get("choices")
+        choices = listed if isinstance(listed, list) else []
+        body["choices"] = [choice for choice in choices if isinstance(choice, dict)]
+        for choice in body["choices"]:
+            if not isinstance(choice.get("message"), dict):
+                choice["message"] = {}
+            self._choice(choice, "message")
+            choice["finish_reason"] = choice.get("finish_reason") or self._finish("stop", choice["index"])
         return body
+
+    def ending(self) -> dict[str, Any]:
+        """Return the event that says how an answer ended whose API has said only that it has."""
+        return self.event({"choices": [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}]})
 
     def _frame(self, body: dict[str, Any], kind: str) -> None:
         if not body.get("id"):
@@ -127,6 +157,7 @@ class Mender:
                 said.setdefault("content", None)
         elif said is None:
             choice[name] = {}
+        self.has_spoken = True
         finish = choice.get("finish_reason")
         if isinstance(finish, str) and finish:
             choice["finish_reason"] = self._finish(finish, place)
@@ -136,21 +167,38 @@ class Mender:
         word = FINISHES.get(finish.lower(), "stop")
         return "tool_calls" if word == "stop" and place in self._last else word  # some say stop after calls
 
-    def _call(self, call: dict[str, Any], place: int, name: str) -> dict[str, Any]:
-        """Return a call with a place among the calls, an id where it begins, and arguments as text.
+    def _place(self, told: Any, choice: int, known: str, *, begins: bool) -> int:
+        """Return a call's place among the calls of a choice.
 
-        1. It says its place. 2. An id that is new begins the next call. 3. Else it goes on with the last one.
+        1. Its id is known.
+        2. It says its place. Some say the same for all calls: a new id there begins the next one.
+        3. An id or name that is new begins the next call; else it goes on with the last one.
+
+        Args:
+            told: the place it says.
+            choice: whose call it is.
+            known: its id; empty: it says none.
+            begins: it has a name.
         """
+        at = self._calls.get((choice, known), -1) if known else -1
+        count = sum(key[0] == choice for key in self._calls)
+        if at < 0:  # 1
+            if not isinstance(told, int):  # 3
+                at = count if known or begins else self._last.get(choice, 0)
+            else:  # 2
+                is_next = known and begins and (choice, told) in self._told
+                at = count if is_next else self._told.get((choice, told), told)
+        if isinstance(told, int):
+            self._told[choice, told] = at
+        return at
+
+    def _call(self, call: dict[str, Any], place: int, name: str) -> dict[str, Any]:
+        """Return a call with a place among the calls, an id where it begins, and arguments as text."""
         function = call.get("function")
         begins = isinstance(function, dict) and bool(function.get("name"))
         given = call.get("id")
         known = given if isinstance(given, str) and given not in {"", "null"} else ""
-        at = call.get("index")
-        if not isinstance(at, int):
-            count = len({key for key in self._calls if key[0] == place})
-            at = self._calls.get((place, known), -1) if known else -1
-            if at < 0:
-                at = count if known or begins else self._last.get(place, 0)  # 2, 3
+        at = self._place(call.get("index"), place, known, begins=begins)
         if begins and not known:
             known = call["id"] = f"call_{blake2b(f'{self._answer} {place} {at}'.encode(), digest_size=12).hexdigest()}"
         elif not known:

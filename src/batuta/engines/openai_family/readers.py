@@ -17,13 +17,14 @@ from batuta.chat.dialects.openai import InBandError
 from batuta.chat.dialects.responses import ResponsesReader
 from batuta.chat.sse import MAX_LINE, SSEParser
 from batuta.engines.faults import Seen
-from batuta.engines.openai_family.mending import Mender, error_in
+from batuta.engines.openai_family.mending import Mender, read_event
 from batuta.engines.openai_family.notices import HELD, notice_in
 from batuta.engines.openai_family.replies import Teller
 from batuta.errors import BatutaError
 
+LONGEST: Final = 16 * MAX_LINE  # bytes of an event of the Responses API: some repeat instructions, tools, all said
 _BLANK: Final = re.compile(rb"\r?\n\r?\n")
-_ERROR: Final = b'"error"'
+_ERRORS: Final = (b'"error"', b"event: error", b"event:error")  # cheap to find; what has one is looked into
 _NO_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _OF_A_MODEL: Final = ("tool_calls", "reasoning_content", "reasoning")
 _A_CHOICE: Final = b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":null}]'
@@ -66,12 +67,12 @@ class Watched:
             return b""
         if self._is_quiet and b'"choices":' in events and _NO_CHOICES.search(events):
             events = _NO_CHOICES.sub(_A_CHOICE, events)
-        if _ERROR not in events:
+        if not _is_marked(events):
             return events
         start = 0
         for end in [match.end() for match in _BLANK.finditer(events)] or [len(events)]:
             block = events[start:end]
-            if _ERROR in block and (error := _error_of(block)) is not None:
+            if _is_marked(block) and (error := _error_of(block)) is not None:
                 self.error = self._teller.of(error)
                 return events[:start]
             start = end
@@ -118,24 +119,20 @@ class Mended:
         for event in events:
             if self._is_done or self.error is not None:
                 break
-            if (written := self._event(event.data)) is not None:
+            if (written := self._event(event)) is not None:
                 out.append(written)
         return b"".join(out)
 
-    def _event(self, data: bytes) -> bytes | None:
+    def _event(self, event: sse.Event) -> bytes | None:
         """Return what becomes of an event; None: nothing yet, or nothing at all."""
-        if data.strip() == b"[DONE]":
+        if event.data.strip() == b"[DONE]":
             self._is_done = True
             ready = self._released(is_over=True)
-            return None if self.error else ready + openai.DONE_EVENT
-        try:
-            body = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return None
+            return None if self.error else ready + self._ending() + openai.DONE_EVENT
+        body = read_event(event)
+        if isinstance(body, InBandError):
+            self.error = self._teller.of(body)
         if not isinstance(body, dict):
-            return None
-        if (error := error_in(body)) is not None:
-            self.error = self._teller.of(error)
             return None
         body = self._mender.event(body)
         if self._is_quiet and not body["choices"]:
@@ -147,6 +144,12 @@ class Mended:
         self._text += _said(body)
         is_over = len(self._text) > HELD or _is_of_a_model(body)
         return self._released(is_over=is_over) if is_over else None
+
+    def _ending(self) -> bytes:
+        """Return the event that says how the answer ended, where the API has said only that it has."""
+        if self._mender.is_finished or not self._mender.has_spoken:
+            return b""
+        return sse.encode(orjson.dumps(self._mender.ending()))
 
     def _released(self, *, is_over: bool) -> bytes:
         """Return what was held, once it is clear what it is."""
@@ -173,7 +176,7 @@ class Bridged:
         self.error: BatutaError | None = None
         self._teller = teller
         self._is_quiet = is_quiet
-        self._parser = SSEParser()
+        self._parser = SSEParser(LONGEST)
         self._reader = ResponsesReader()
         self._is_first = True
         self._head: dict[str, Any] = {"answer_id": new_id(), "model": model, "created": created}
@@ -198,11 +201,8 @@ class Bridged:
             if isinstance(said, InBandError):
                 self.error = self._teller.of(said)
                 break
-            written = openai.encode_delta(said, is_first=self._is_first, **self._head)
+            out.append(openai.encode_delta(said, is_first=self._is_first, is_quiet=self._is_quiet, **self._head))
             self._is_first = False
-            if said.usage and self._is_quiet:
-                written = _NO_CHOICES.sub(_A_CHOICE, written)
-            out.append(written)
             if self._reader.is_done:
                 out.append(openai.DONE_EVENT)
         return b"".join(out)
@@ -234,16 +234,14 @@ def new_id() -> str:
     return f"chatcmpl-{uuid.uuid4().hex[:24]}"
 
 
+def _is_marked(data: bytes) -> bool:
+    return any(mark in data for mark in _ERRORS)
+
+
 def _error_of(block: bytes) -> InBandError | None:
     parser = SSEParser()
-    for event in [*parser.feed(block), *parser.close()]:
-        try:
-            body = orjson.loads(event.data)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(body, dict) and (error := error_in(body)) is not None:
-            return error
-    return None
+    read = (read_event(event) for event in [*parser.feed(block), *parser.close()])
+    return next((said for said in read if isinstance(said, InBandError)), None)
 
 
 def _said(body: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from batuta.chat.types import Delta
 from batuta.engines import faults
 from batuta.engines.base import RawCall, RawReply
 from batuta.engines.decoding import Reply
-from batuta.engines.dropping import Dropped
+from batuta.engines.dropping import KEPT, Dropped, named_fields
 from batuta.engines.faults import Seen
 from batuta.engines.openai_compat import HOP, JSON_HEADERS, NOT_PASSED_ON, OpenAIWire, WholeReply, place_of
 from batuta.engines.openai_family import body as bodies
@@ -45,6 +45,9 @@ _USE_RESPONSES: Final = re.compile(rb"\bv1/responses\b")
 _ARGUMENT: Final = re.compile(
     rb"not (?:supported on this model|permitted): (\w+)"
 )  # xAI, which writes names its own way
+_VALUES: Final = re.compile(r"\bsupported values are:? ([^.]*)", re.IGNORECASE)
+_WORD: Final = re.compile(r"['\"`](\w+)['\"`]")
+_EFFORT: Final = frozenset({"reasoning_effort", "reasoning.effort"})
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LIMITS: Final = frozenset({"max_tokens", "max_completion_tokens"})
 
@@ -88,9 +91,10 @@ class _Way:
 class _Lessons:
     """What was learnt of one API's models, by their names there."""
 
-    dropped: Dropped = field(default_factory=lambda: Dropped(inside=("reasoning",)))
+    dropped: Dropped = field(default_factory=lambda: Dropped(kept=KEPT | {"n", "modalities"}, inside=("reasoning",)))
     renames: dict[str, dict[str, str]] = field(default_factory=dict)
     responses: set[str] = field(default_factory=set)
+    efforts: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 class FamilyWire(OpenAIWire):
@@ -128,6 +132,8 @@ class FamilyWire(OpenAIWire):
     def _way(self, spec: ModelSpec, call: RawCall, given: Fields) -> _Way:
         quirks, model, lessons = self._api.quirks, spec.address, self._lessons
         flags = self._api.flags.of(self._api.preset, model)
+        if call.path == CHAT and (known := lessons.efforts.get(model)):
+            given = bodies.with_known_effort(given, known)
         has_bridge = call.path == CHAT and quirks.responses
         if has_bridge and (model in lessons.responses or bodies.needs_responses(given, flags)):
             return self._bridge(spec, bodies.fields_for(call.path, given, quirks, flags, is_bridged=True))
@@ -178,7 +184,8 @@ class FamilyWire(OpenAIWire):
 
         1. The model wants the Responses API.
         2. The limit of tokens goes by another name.
-        3. A field is not taken.
+        3. It reasons, but not as hard, or as little, as asked.
+        4. A field is not taken.
         """
         lessons = self._lessons
         if self._api.quirks.responses and way.path == CHAT and status in {400, 404} and _USE_RESPONSES.search(said):
@@ -189,7 +196,11 @@ class FamilyWire(OpenAIWire):
             if {old, new} <= _LIMITS and old in way.sent:
                 lessons.renames[model] = {old: new}
                 return True
-        if match := _ARGUMENT.search(said):  # 3
+        if status == 400 and (efforts := _efforts_in(said)):  # 3
+            is_new = lessons.efforts.get(model) != efforts
+            lessons.efforts[model] = efforts
+            return is_new
+        if match := _ARGUMENT.search(said):  # 4
             name = _HUMP.sub("_", match[1].decode()).lower()
             said = orjson.dumps({"error": {"message": "not supported", "param": name}})
         return lessons.dropped.learn(model, status=status, answer=said, sent=way.sent) is not None
@@ -250,13 +261,21 @@ class FamilyWire(OpenAIWire):
             raise teller.seen(Seen.NO_ANSWER)
         if way.path == RESPONSES:
             return _bridged(body, spec, teller)
-        if (error := error_in(body)) is not None:
-            raise teller.of(error)
         if self._api.quirks.notices and (seen := notice_in(text := _text_of(body, said))) is not None:
             raise teller.seen(seen, text)
-        if not isinstance(body.get("choices"), list):
+        if (error := error_in(body)) is not None:
+            raise teller.of(error)
+        body = Mender(spec.address).whole(body)
+        if not body["choices"]:
             raise teller.seen(Seen.NO_ANSWER)
-        return Mender(spec.address).whole(body)
+        return body
+
+
+def _efforts_in(said: bytes) -> frozenset[str]:
+    """Return the efforts that a refusal of another one lists; empty where it is about something else."""
+    names, values = set(named_fields(said)), _VALUES.search(faults.text_of(said))
+    words = _WORD.findall(values[1]) if values and names & _EFFORT else ()
+    return frozenset(words) & frozenset(bodies.EFFORTS)
 
 
 def _bridged(body: dict[str, Any], spec: ModelSpec, teller: Teller) -> dict[str, Any]:

@@ -25,6 +25,9 @@ SEALS: Final = {
 }
 
 
+BY_A_CLICK: Final = frozenset({"keyring", "file"})  # the others need a new passphrase, or another start
+
+
 def router(services: Services, *, renderer: Renderer | None = None) -> APIRouter:
     """Build the routes. renderer: prints the pages; None: one of its own."""
     page = _KeysPage(services, renderer or Renderer(Assets()))
@@ -54,7 +57,9 @@ class _KeysPage:
             keys=self._list(words),
             offers=sorted(self._keys.offers(), key=lambda offer: offer.name.casefold()),
             sealed=self._keys.sealed,
+            asks_passphrase=self._keys.source in {None, "passphrase"},
             master_key=words.say(seal) if seal and not self._keys.sealed else "",
+            can_rotate=self._keys.source in BY_A_CLICK,
             theme=theme if theme in THEMES else "",
         )
         return HTMLResponse(html, headers=dict(PAGE_HEADERS))
@@ -64,7 +69,7 @@ class _KeysPage:
         return HTMLResponse(self._list(self._words(request)), headers=dict(PAGE_HEADERS))
 
     def _list(self, words: Language) -> str:
-        lines = key_lines(self._keys.rows(), words, now=self._clock.wall())
+        lines = key_lines(self._keys.rows(), words, now=self._clock.wall(), is_sealed=bool(self._keys.sealed))
         return self._renderer.page("_keys.html", words, keys=lines)
 
     def _words(self, request: Request) -> Language:
