@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batuta.chat import sse
-from batuta.chat.dialects.anthropic import AnswerReader, decode_message
+from batuta.chat.dialects.anthropic import AnswerReader, decode_message, finish_of
 from batuta.chat.dialects.openai import InBandError
 from batuta.chat.types import Delta, FinishReason, Usage
 from tests.unit.chat.anthropic_golden import golden, names, plain, read, stream
@@ -95,3 +95,39 @@ def test_garbage_between_good_events_is_skipped() -> None:
     """A line that is no JSON costs nothing but itself."""
     data = stream("two_calls").replace(b"event: ping", sse.encode(b"{not json") + b"event: ping", 1)
     assert read(data) == golden("streams", "two_calls")["deltas"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("end_turn", FinishReason.STOP),
+        ("stop_sequence", FinishReason.STOP),
+        ("pause_turn", FinishReason.STOP),
+        ("max_tokens", FinishReason.LENGTH),
+        ("model_context_window_exceeded", FinishReason.LENGTH),
+        ("tool_use", FinishReason.TOOL_CALLS),
+        ("refusal", FinishReason.CONTENT_FILTER),
+        ("a_word_of_tomorrow", FinishReason.STOP),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_each_reason_to_stop_has_its_word(reason: str | None, finish: FinishReason | None) -> None:
+    """Anthropic's words become the common ones; one that nobody knows means that the model stopped by itself."""
+    assert finish_of({"stop_reason": reason}) is finish
+
+
+def test_counts_are_of_the_whole_answer() -> None:
+    """The last word on each counts, also behind the stop reason; a nought takes no count away."""
+    reader = AnswerReader()
+    for event in (
+        {"type": "message_start", "message": {"usage": {"input_tokens": 10, "cache_read_input_tokens": 4}}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"input_tokens": 0, "output_tokens": 5},
+        },
+        {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 9, "cache_read_input_tokens": None}},
+    ):
+        reader.take(orjson.dumps(event))
+    assert reader.take(b'{"type":"message_stop"}') == Delta(usage=Usage(14, 9, 4), finish=FinishReason.STOP)

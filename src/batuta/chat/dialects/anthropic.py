@@ -136,8 +136,8 @@ class AnswerReader:
         )
 
     def _count(self, usage: Any) -> None:
-        """Take in counts: they are of the whole answer so far, and what is missing stands as it was."""
-        self._usage.update((name, value) for name, value in _object(usage).items() if value is not None)
+        """Take in counts: they are of the whole answer so far, and what is missing, or none, stands as it was."""
+        self._usage.update((name, value) for name, value in _object(usage).items() if value)
 
     # --- blocks ----------------------------------------------------------------------------------------------------
 
