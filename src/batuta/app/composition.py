@@ -11,7 +11,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from batuta import starter
@@ -253,10 +253,10 @@ class App:
         first = first_model(self.catalog.specs(), self.catalog.default_roles)
         return first.id if first is not None and first.is_loadable else None
 
-    def _standing(self) -> tuple[Collection[str], int]:
-        """Return what the catalog's choice of defaults depends on: who is in memory, and the largest budget."""
+    def _standing(self) -> tuple[Collection[str], int, Callable[[ModelSpec], float | None]]:
+        """Return what the catalog's choice of defaults depends on: who is in memory, the largest budget, prices."""
         loaded = [m for m, r in self.runner.lifecycle.residencies.items() if r.state is ModelState.READY]
-        return loaded, self._booking.largest
+        return loaded, self._booking.largest, self.books.meter.price_of
 
     def _set_budgets(self) -> None:
         for change in self._booking.changes(self.catalog.specs().values(), self.runner.lifecycle.ledgers):

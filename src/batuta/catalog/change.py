@@ -9,7 +9,7 @@ from typing import TypedDict
 from batuta.catalog.entities import ModelSpec, Provider, Role
 from batuta.catalog.records import Described, Reported
 
-Standing = Callable[[], tuple[Collection[str], int]]
+Standing = Callable[[], tuple[Collection[str], int, Callable[[ModelSpec], float | None]]]
 ListModels = Callable[[Provider], Awaitable[Sequence[Reported]]]
 Describe = Callable[[Provider], Awaitable[Described | None]]
 

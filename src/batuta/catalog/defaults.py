@@ -33,11 +33,13 @@ class Surroundings:
         is_online: of a provider; None: not asked yet.
         loaded: ids of local models in memory.
         budget: bytes that one model may take; 0: unknown.
+        price_of: US dollars per million tokens of a usual call; None: not known.
     """
 
     is_online: Callable[[str], bool | None]
     loaded: Collection[str] = ()
     budget: int = 0
+    price_of: Callable[[ModelSpec], float | None] = lambda _: None
 
 
 def default_roles(
@@ -48,7 +50,8 @@ def default_roles(
     1. A role that is given, or held by a model a person gave it to, gets no default.
     2. The bundled pair keeps the roles it was made for, while there is nothing better.
     3. The holder of before stays while nothing of a better rank is there. Being loaded makes no holder lose its place.
-    4. Else the best rank; for the executor one that is named for code; then the largest, then the first by id.
+    4. Else the best rank; for the executor one that is named for code; then the cheapest of those that cost money (who
+       has not chosen one is not to be surprised by a bill), the largest, the first by id.
     5. The executor is the brain where no other model is named for code: one model answers both without a swap.
 
     Args:
@@ -76,7 +79,7 @@ def default_roles(
         if role is Role.EXECUTOR and (brain := chosen.get(Role.BRAIN)) and not any(_writes_code(s) for _, s in able):
             chosen[role] = brain  # 5
             continue
-        chosen[role] = min(able, key=lambda pair: _order(pair, role))[1].id  # 4
+        chosen[role] = min(able, key=lambda pair: _order(pair, role, around))[1].id  # 4
     return chosen
 
 
@@ -98,10 +101,12 @@ def _class(rank: Rank) -> Rank:
     return Rank.LOCAL if rank is Rank.LOADED else rank
 
 
-def _order(pair: tuple[Rank, ModelSpec], role: Role) -> tuple[object, ...]:
+def _order(pair: tuple[Rank, ModelSpec], role: Role, around: Surroundings) -> tuple[object, ...]:
     rank, spec = pair
+    price = around.price_of(spec)
     fits_role = _writes_code(spec) if role is Role.EXECUTOR else not _writes_code(spec)
-    return (_class(rank), not fits_role, rank, -spec.need_bytes, -spec.context_length, spec.id)
+    cost = (price is None, price or 0.0)
+    return (_class(rank), not fits_role, rank, *cost, -spec.need_bytes, -spec.context_length, spec.id)
 
 
 def _writes_code(spec: ModelSpec) -> bool:

@@ -578,8 +578,7 @@ class Catalog:
     def _surroundings(self) -> Surroundings | None:
         if self._standing is None:
             return None
-        loaded, budget = self._standing()
-        return Surroundings(self._is_online, loaded, budget)
+        return Surroundings(self._is_online, *self._standing())
 
     def _is_online(self, provider_id: str) -> bool | None:
         state = self._providers.get(provider_id)

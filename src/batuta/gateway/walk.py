@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -106,7 +107,7 @@ class Walk:
         if rest is None or not rest.binds_all:
             return None
         kind = UpstreamRateLimited if rest.is_limit else UpstreamOverloaded
-        words = f"{model} wants to be left alone for another {rest.retry_after_s:.0f} s: {rest.words}"
+        words = f"{model} wants to be left alone for another {math.ceil(rest.retry_after_s or 0)} s: {rest.words}"
         return kind(words, model=model, retry_after_s=rest.retry_after_s)
 
     # After an error -----------------------------------------------------------------------------------------

@@ -130,7 +130,8 @@ class Keys:
 
     def names(self) -> dict[str, str]:
         """Return what a person calls each stored key, by its id: their own name for it, or how it ends."""
-        return {record.id: record.label or f"{record.provider_id} …{record.last4}" for record in self._vault.keys(None)}
+        records = self._vault.keys(None)
+        return {record.id: f"{record.provider_id} {record.label or '…' + record.last4}" for record in records}
 
     def rows(self) -> list[KeyRow]:
         """Return every key: the stored ones by provider and position, then those of the environment."""

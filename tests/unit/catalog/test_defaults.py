@@ -120,3 +120,12 @@ def test_the_choice_is_stable_and_can_answer(specs: list[ModelSpec], budget: int
     for name in first.values():
         assert by_id[name].enabled
         assert not by_id[name].is_local or not budget or by_id[name].need_bytes <= budget * GB
+
+
+def test_the_cheapest_of_those_that_cost_money_is_the_default() -> None:
+    """Who has not chosen is not surprised by a bill; one whose price nobody knows comes last."""
+    prices = {"a-dear": 20.0, "b-cheap": 0.5, "c-unknown": None}
+    around = Surroundings(is_online=lambda _: True, price_of=lambda spec: prices[spec.id])
+    sizes = {"a-dear": 200_000, "b-cheap": 8_000, "c-unknown": 400_000}
+    specs = [replace(_external(name), context_length=size) for name, size in sizes.items()]
+    assert default_roles(specs, {}, {}, around)[B] == "b-cheap"

@@ -153,6 +153,7 @@ def test_what_was_thought_goes_before_what_was_done_with_it() -> None:
             "summary": "s",
         },
         {"type": "reasoning.text", "text": "hm", "format": "anthropic-claude-v1"},
+        {"type": "reasoning.encrypted", "data": "ANOTHER'S", "id": "x", "format": "google-gemini-v1"},
     ]
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     said = items({"role": "assistant", "content": "x", "reasoning_details": details, "tool_calls": [call]})

@@ -235,3 +235,34 @@ async def test_a_missing_permission_is_the_models() -> None:
     with pytest.raises(PermissionDenied):
         await said(KeyedEngine(ACME, upstream.make, place.ring))
     assert place.names() == ["k1", "k2"]
+
+
+@pytest.mark.parametrize("seen", KEYS_FAULTS)
+async def test_a_keys_fault_after_the_first_delta_begins_nothing_anew(seen: Seen) -> None:
+    """Half an answer with one key is never followed by another with the next."""
+    place, upstream = Place(FIRST, SECOND), Upstream(breaks={FIRST: error(seen)})
+    texts: list[str] = []
+    with pytest.raises(BatutaError):
+        async for delta in KeyedEngine(ACME, upstream.make, place.ring).chat(SPEC, HELLO):
+            texts.append(delta.text)  # noqa: PERF401  # what came before the error is looked at
+    assert (texts, upstream.seen) == (["hello"], [FIRST])
+
+
+async def test_a_list_is_asked_once_a_key() -> None:
+    """Keys that are limited serve for lists too; where all of them are refused for that, the asking ends."""
+    place = Place(FIRST, SECOND)
+    upstream = Upstream(lists={FIRST: error(Seen.RATE_LIMITED), SECOND: error(Seen.RATE_LIMITED)})
+    with pytest.raises(UpstreamRateLimited):
+        await KeyedEngine(ACME, upstream.make, place.ring).list_models()
+    assert upstream.seen == [FIRST, SECOND]
+
+
+async def test_an_error_that_begins_a_stream_is_told_without_the_key() -> None:
+    """Some providers repeat what they were sent; one whose form nobody knows is masked by its value."""
+    bare = "NotAKeyOfAnybody0123456789abcdef"
+    out = b'data: {"error":{"message":"no credit for %s","code":"insufficient_quota"}}\n\n' % bare.encode()
+    place, upstream = Place(bare), Upstream(in_band={bare: out})
+    with pytest.raises(OutOfCredit, match="no credit for") as told:
+        await KeyedEngine(ACME, upstream.make_speaking, place.ring).forward(SPEC, call())
+    assert bare not in told.value.message
+    assert not any(bare in message for _, _, message in place.vault.noted)

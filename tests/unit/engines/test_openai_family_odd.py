@@ -168,6 +168,14 @@ def test_all_calls_may_be_told_to_have_the_same_place() -> None:
     assert [event["choices"][0]["delta"]["tool_calls"][0]["index"] for event in events] == [0, 0, 1, 1, 0]
 
 
+def test_a_place_that_is_told_stays() -> None:
+    """Whichever call comes first."""
+    mender = Mender("m")
+    pieces = [{**CALL, "index": 1, "id": "b"}, {**CALL, "index": 0, "id": "a"}, {**CALL, "index": 1, "id": "b"}]
+    events = (mender.event({"choices": [{"delta": {"tool_calls": [piece]}}]}) for piece in pieces)
+    assert [event["choices"][0]["delta"]["tool_calls"][0]["index"] for event in events] == [1, 0, 1]
+
+
 def test_what_the_responses_api_repeats_may_be_long() -> None:
     """Its first events repeat the instructions, its last one the whole answer."""
     reader = Bridged(model="m", created=1, teller=TELLER, is_quiet=False)

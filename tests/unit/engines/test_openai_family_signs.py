@@ -212,3 +212,12 @@ async def test_several_answers_are_never_made_one() -> None:
         with pytest.raises(UpstreamRejected):
             await ask(engine, extra={"n": 2})
     assert len(upstream.requests) == 1
+
+
+async def test_a_key_that_cannot_be_tried_is_not_thrown_away() -> None:
+    """A 401 that may mean something else, and nobody there to ask: the key is not called bad."""
+    refusal = faulty.status(401, {"detail": "Unauthorized"})
+    async with engine_for("mistral", refusal, faulty.status(503, {"message": "down"})) as (engine, upstream):
+        with pytest.raises(OutOfCredit):
+            await ask(engine)
+    assert [seen.method for seen in upstream.requests] == ["POST", "GET"]

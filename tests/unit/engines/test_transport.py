@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 
 from batuta.catalog.entities import Provider
 from batuta.engines.reach import Reach
-from batuta.engines.transport import Transport, UpstreamRequest, loopback_place, was_not_written
+from batuta.engines.transport import Transport, UpstreamRequest, _Resolver, loopback_place, was_not_written
 from batuta.errors import (
     BadRequest,
     KeyInvalid,
+    LocalOnly,
     UpstreamFailed,
     UpstreamRejected,
     UpstreamTimeout,
@@ -226,3 +228,52 @@ def test_what_may_be_reached_is_looked_at_again_when_providers_change(*, is_with
         reach.permit(Provider("other", "openai_compat", base_url="http://10.255.255.1:9"))
     with pytest.raises(UpstreamUnreachable, match="marked as local"):
         transport._place("http", "10.255.255.1:9")
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would see keys, and what stays on this machine."""
+    async with FaultyUpstream(faulty.whole()) as proxy, FaultyUpstream(faulty.status(418, b"teapot")) as upstream:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        transport = Transport(is_direct=False)
+        reply = await transport.send(request_for(upstream.url, key=KEY))
+        assert reply.status == 418
+        await reply.aclose()
+        await transport.aclose()
+        assert proxy.connections == 0
+
+
+async def test_only_what_was_admitted_is_connected_to() -> None:
+    """Of several addresses of a name, those that are off limits are left out."""
+
+    async def lookup(_: str, __: int, family: socket.AddressFamily) -> list[tuple[socket.AddressFamily, str]]:
+        return [(family, "169.254.169.254"), (family, "9.9.9.9"), (family, "10.0.0.1")]
+
+    found = await _Resolver(Reach(), lookup).resolve("api.example", 443)
+    assert [each["host"] for each in found] == ["9.9.9.9"]
+
+
+@both_clients
+async def test_an_installation_that_stays_here_sends_nothing(is_direct: bool) -> None:
+    """Refused before a name is resolved."""
+
+    async def lookup(*_: object) -> list[tuple[socket.AddressFamily, str]]:
+        raise AssertionError("a name was resolved")
+
+    transport = Transport(is_direct=is_direct, reach=Reach(local_only=True), lookup=lookup)
+    with pytest.raises(LocalOnly):
+        await transport.send(request_for("https://api.example/v1", key=KEY))
+    await transport.aclose()
+
+
+async def test_a_key_of_no_known_form_is_masked_by_its_value() -> None:
+    """A provider that repeats it in an error tells nobody."""
+    bare = Secret("NotAKeyOfAnybody0123456789abcdef")
+    async with FaultyUpstream(faulty.status(401, {"error": {"message": f"bad key {bare.reveal()}"}})) as upstream:
+        transport = Transport()
+        with pytest.raises(KeyInvalid, match="bad key") as caught:
+            await transport.get_json(upstream.url, timeout_s=2, key=bare)
+        await transport.aclose()
+    assert bare.reveal() not in caught.value.message

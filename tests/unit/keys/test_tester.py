@@ -77,6 +77,12 @@ async def test_a_list_proves_a_key_only_where_it_needs_one() -> None:
     assert (await tester.test(ACME, "k1")).outcome == "invalid"
 
 
+async def test_a_question_without_a_key_that_fails_proves_nothing() -> None:
+    """Only a refusal for want of a key shows that one is needed."""
+    place, upstream = Place(FIRST), Upstream(lists={"": error(Seen.OVERLOADED)})
+    assert (await made(place, upstream, can_check=False).test(ACME, "k1")).outcome == "unknown"
+
+
 async def test_one_test_a_second_a_key() -> None:
     """The second is told when to come again; another key has a second of its own."""
     place, upstream = Place(FIRST, SECOND), Upstream()

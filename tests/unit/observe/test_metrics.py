@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,8 +21,8 @@ from batuta.observe.events import (
 from batuta.observe.metrics import MOST_SERIES, SECONDS, Histogram, Metrics
 
 
-def ended(model: str | None = "m", status: int = 200, **rest: float) -> RequestEnded:
-    times = {"wait_s": 0.0, "ttft_s": 0.2, "total_s": 0.5} | rest
+def ended(model: str | None = "m", status: int = 200, **rest: Any) -> RequestEnded:
+    times: dict[str, Any] = {"wait_s": 0.0, "ttft_s": 0.2, "total_s": 0.5} | rest
     return RequestEnded("r", model, "chat", status, None, prompt_tokens=10, completion_tokens=20, **times)
 
 

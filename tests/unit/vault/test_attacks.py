@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
@@ -12,14 +13,18 @@ from typing import Any
 import pytest
 
 from batuta.catalog.store import FILE, NotSaved, Store, Work
-from batuta.errors import BadRequest, KeyMissing, VaultSealed
+from batuta.errors import BadRequest, KeyMissing, VaultSealed, VaultTampered
 from batuta.testing.clock import ManualClock
+from batuta.vault.desktop import KeyringSource
+from batuta.vault.given import PassphraseSource
 from batuta.vault.keyfile import FileSource
 from batuta.vault.keysource import KeyLines, KeySource, Kind, Master
+from batuta.vault.opened import founded
+from batuta.vault.records import KeyRecord
 from batuta.vault.secret import Secret
 from batuta.vault.sources import Sources
 from batuta.vault.vault import Vault
-from tests.unit.vault.play import KEY, OTHER, QUICK, execute, fail, filled, listed, sources, started, why
+from tests.unit.vault.play import KEY, OTHER, QUICK, FakeKeyring, execute, fail, filled, listed, sources, started, why
 
 PASS = {"BATUTA_VAULT_PASSPHRASE": "correct horse battery staple"}
 
@@ -346,3 +351,112 @@ async def test_a_key_for_one_place_is_not_sent_to_one_that_only_begins_like_it(d
             with pytest.raises(KeyMissing):
                 vault.reveal(record.id, origin=origin)
         assert vault.reveal(record.id, origin="https://api.example:44")
+
+
+# What mutations of the code have shown to be untold elsewhere ---------------------------------------------------
+
+
+async def test_a_passphrase_that_did_not_open_is_not_kept(data_dir: Path) -> None:
+    """The next try without one says that none was given, not that one was wrong."""
+    await filled(data_dir, "passphrase", environ=PASS)
+    async with started(data_dir, "passphrase") as vault:
+        with pytest.raises(VaultSealed, match="not the passphrase"):
+            await vault.unseal(Secret("a passphrase that is wrong"))
+        with pytest.raises(VaultSealed, match="not been given"):
+            await vault.unseal()
+
+
+async def test_a_passphrase_that_sealed_nothing_is_not_kept(data_dir: Path) -> None:
+    """After a rotation that failed, the former one still opens what is there."""
+    await filled(data_dir, "passphrase", environ=PASS)
+    async with started(data_dir, "passphrase", environ=PASS) as vault:
+        execute(data_dir, "CREATE TRIGGER no BEFORE UPDATE ON vault BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        with pytest.raises(NotSaved):
+            await vault.rotate("passphrase", passphrase=Secret("five other words of mine"))
+        await vault.open()
+        assert not why(vault)
+
+
+async def test_a_master_key_that_moves_out_of_the_keyring_leaves_none_there(data_dir: Path) -> None:
+    """The former place is emptied too."""
+    desktop = FakeKeyring()
+    await filled(data_dir, "keyring", keyring=desktop)
+    async with started(data_dir, "keyring", keyring=desktop) as vault:
+        await vault.rotate("file")
+    assert desktop.entries == {}
+
+
+async def test_the_version_of_a_key_grows_with_each_sealing(data_dir: Path) -> None:
+    """It is a part of what the key is bound to."""
+    async with started(data_dir) as vault:
+        key_id = (await vault.add("openai", Secret(KEY))).id
+        versions = []
+        for change in (
+            vault.edit(key_id, secret=Secret(OTHER)),
+            vault.rotate(),
+            vault.edit(key_id, origin="https://x:443"),
+        ):
+            await change
+            ((version,),) = execute(data_dir, "SELECT version FROM keys")
+            versions.append(version)
+        assert versions == [2, 3, 4]
+
+
+def test_an_empty_key_is_never_handed_out() -> None:
+    """Not even one that was sealed as such."""
+    head = founded("v", epoch=0, source="file", master=Master(bytes(32)))
+    record = KeyRecord("k", "openai", "", "", "", "person", True, 0, 0.0)
+    stored = head.seal(record, Secret(""), 1)
+    with pytest.raises(VaultTampered, match="empty"):
+        head.followed_by(put=[stored]).reveal(stored)
+
+
+@pytest.mark.parametrize(("length", "is_enough"), [(7, False), (8, True)])
+def test_the_shortest_passphrase(length: int, *, is_enough: bool) -> None:
+    """Eight characters are taken."""
+    source = PassphraseSource(Secret("x" * length), QUICK)
+    if is_enough:
+        assert source.create("v").key
+    else:
+        with pytest.raises(VaultSealed, match="too short"):
+            source.create("v")
+
+
+@pytest.mark.parametrize(("length", "ending"), [(11, ""), (12, "xxxx")])
+def test_of_a_short_key_nothing_is_shown(length: int, ending: str) -> None:
+    """Four characters of eleven are too many."""
+    assert Secret("x" * length).last4 == ending
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(19, False), (20, True)])
+async def test_a_key_that_could_be_guessed_leaves_no_fingerprint(data_dir: Path, length: int, *, is_kept: bool) -> None:
+    """Who has the database could try all short ones."""
+    async with started(data_dir) as vault:
+        record = await vault.add("mine", Secret("x" * length))
+        assert bool(record.fingerprint) == is_kept
+
+
+def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the function that is made for it, over digests of one length."""
+    seen: list[tuple[int, int]] = []
+
+    def spy(one: bytes, other: bytes) -> bool:
+        seen.append((len(one), len(other)))
+        return one == other
+
+    monkeypatch.setattr("batuta.vault.secret.hmac.compare_digest", spy)
+    assert not Secret(KEY).matches("short")
+    assert Secret(KEY).matches(KEY)
+    assert seen == [(32, 32)] * 2
+
+
+def test_what_a_keyring_said_is_in_no_traceback() -> None:
+    """Its words may name what it holds: they are not chained to the error either."""
+
+    class Talkative(FakeKeyring):
+        def get_password(self, service: str, username: str) -> str | None:
+            raise RuntimeError(f"cannot decrypt {KEY}")
+
+    with pytest.raises(VaultSealed) as caught:
+        KeyringSource(Talkative()).load("v")
+    assert KEY not in "".join(traceback.format_exception(caught.value))

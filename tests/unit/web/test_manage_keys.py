@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from batuta.catalog.entities import Provider
 from batuta.catalog.external import seen_keys
 from batuta.catalog.finding import Door, Knocked, Places
 from batuta.engines.base import ReportedModel
 from batuta.engines.fault_table import Seen
+from batuta.errors import KeyMissing
 from batuta.settings import ProviderSettings
 from batuta.web.table import Need, need_for
 from tests.unit.keys.stage import FIRST, SECOND, error
@@ -120,6 +124,21 @@ async def test_a_key_whose_provider_cannot_be_added_is_not_stored(tmp_path: Path
         assert (itself.status, "itself" in itself.json()["error"]["message"]) == (400, True)
         assert (await it.ask("GET", "/manage/keys")).json()["keys"] == []
         assert (await added(it, **fields, base_url="http://127.0.0.1:22889/v1"))["provider"] == "mine"
+
+
+async def test_a_key_that_is_entered_again_follows_its_provider(tmp_path: Path) -> None:
+    """Where the provider has moved, the stored key stays behind; the one that is pasted anew is for the new place."""
+    async with house(tmp_path) as it:
+        name = (await added(it, provider="mine", base_url="https://llm.example/v1"))["id"]
+        moved = Provider("mine", "openai_compat", base_url="https://other.example/v1")
+        await it.cast.catalog.add_provider(moved)
+        with pytest.raises(KeyMissing, match=r"llm\.example"):
+            it.ring.usable(moved)
+        await it.ask("PATCH", f"/manage/keys/{name}", {"label": "mine"})
+        with pytest.raises(KeyMissing, match=r"llm\.example"):
+            it.ring.usable(moved)
+        assert (await it.ask("PATCH", f"/manage/keys/{name}", {"key": SECOND})).status == 200
+        assert [key.secret.reveal() for key in it.ring.usable(moved)] == [SECOND]
 
 
 async def test_a_limit_that_is_none_stores_no_key(tmp_path: Path) -> None:
