@@ -113,16 +113,7 @@ class App:
             clock=self.clock,
             on_error=_report,
         )
-        self.books = Books(
-            self.bus,
-            store,
-            clock=self.clock,
-            days=Days.of(settings.usage.time_zone),
-            keys=self.vault.keys,
-            provider=self._provider,
-            provider_of=self._provider_of,
-            on_error=_report,
-        )
+        self.books = self._make_books(store)
         self.key_ring = KeyRing(
             self.vault,
             clock=self.clock,
@@ -134,18 +125,7 @@ class App:
         self.engines = Engines(transport, local, self.key_ring, {COMMANDS.id: (COMMANDS, commands)})
         self._booking = Booking(settings, devices())
         self._holders: dict[Role, str] = {}
-        self.runner = Runner(
-            Lifecycle(
-                {device: MemoryLedger(device, budget) for device, budget in self._booking.budgets.items()},
-                queue=BoundedWait(normal_s=settings.queue.max_wait_s, max_swaps=settings.queue.max_wait_swaps),
-                load_timeout_s=settings.loader.load_timeout_s,
-            ),
-            clock=self.clock,
-            bus=self.bus,
-            on_error=_report,
-            reached=self._reached,
-            on_stranger=self._stranger,
-        )
+        self.runner = self._make_runner()
         self.runner.observer.hold_back(LOCAL.id)  # until it is known which device they are booked on
         if places is None and settings.discover:
             places = Places(Doorman(transport).knock, shelves=shelves(os.environ), keys=seen_keys(os.environ))
@@ -163,8 +143,12 @@ class App:
             environ=os.environ,
             renewed=self._keys_renewed,
         )
-        self.services = Services(
-            settings=settings,
+        self.services = self._make_services()
+        self.dispatcher = build_dispatcher(self.services)
+
+    def _make_services(self) -> Services:
+        return Services(
+            settings=self.settings,
             catalog=self.catalog,
             runner=self.runner,
             bus=self.bus,
@@ -178,7 +162,33 @@ class App:
             keys=self.keys,
             usage=self.books.usage,
         )
-        self.dispatcher = build_dispatcher(self.services)
+
+    def _make_books(self, store: Store) -> Books:
+        return Books(
+            self.bus,
+            store,
+            clock=self.clock,
+            days=Days.of(self.settings.usage.time_zone),
+            keys=self.vault.keys,
+            provider=self._provider,
+            provider_of=self._provider_of,
+            on_error=_report,
+        )
+
+    def _make_runner(self) -> Runner:
+        settings = self.settings
+        return Runner(
+            Lifecycle(
+                {device: MemoryLedger(device, budget) for device, budget in self._booking.budgets.items()},
+                queue=BoundedWait(normal_s=settings.queue.max_wait_s, max_swaps=settings.queue.max_wait_swaps),
+                load_timeout_s=settings.loader.load_timeout_s,
+            ),
+            clock=self.clock,
+            bus=self.bus,
+            on_error=_report,
+            reached=self._reached,
+            on_stranger=self._stranger,
+        )
 
     def _make_gateway(self) -> Gateway:
         settings = self.settings

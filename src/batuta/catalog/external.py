@@ -182,7 +182,17 @@ def preset_of(provider: Provider) -> External | None:
     """Return the API a provider is: by its preset, else by the host of its address; None: one we know nothing of."""
     if provider.preset:
         return _BY_ID.get(provider.preset)
-    return _BY_HOST.get(_host(provider.base_url))
+    return api_at(provider.base_url)
+
+
+def api_at(base_url: str) -> External | None:
+    """Return the API whose host an address has; None: one we know nothing of."""
+    return _BY_HOST.get(_host(base_url))
+
+
+def owner_of(variable: str) -> External | None:
+    """Return the API whose keys people keep in an environment variable; None: nobody's that we know."""
+    return next((api for api in TABLE if variable in api.variables), None)
 
 
 @cache

@@ -151,9 +151,13 @@ async def _encode(lease: Lease, call: Call, attempt: Attempt, patience: Patience
     async with aclosing(_deltas(engine.chat(spec, request), call, attempt, patience)) as deltas:
         if call.stream:
             attempt.content_type = EVENT_STREAM
+            options = request.extra.get("stream_options")
+            is_quiet = not (isinstance(options, dict) and options.get("include_usage"))
             is_first = True
             async for delta in deltas:
-                yield openai.encode_delta(delta, answer_id=answer_id, model=spec.id, created=created, is_first=is_first)
+                yield openai.encode_delta(
+                    delta, answer_id=answer_id, model=spec.id, created=created, is_first=is_first, is_quiet=is_quiet
+                )
                 is_first = False
             yield openai.DONE_EVENT
         else:

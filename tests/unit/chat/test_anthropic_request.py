@@ -263,3 +263,14 @@ def test_the_callers_limit_holds() -> None:
     assert asked(max_completion_tokens=6).body["max_tokens"] == 6
     assert asked().body["max_tokens"] == NEW.max_tokens
     assert messages_body(ChatRequest("m", (Message("user", "x"),)), model="n", abilities=OLD).body["model"] == "n"
+
+
+def test_thinking_that_came_back_in_disorder_doubles_nothing() -> None:
+    """Whatever a client has done to the blocks' places, text and calls are there once."""
+    blocks = [{"type": "thinking", "thinking": "t", "signature": "s", "at": at} for at in ([3, 1], [1, 0], [99, 9])]
+    message = {"role": "assistant", "content": "Hello", "thinking_blocks": blocks, "tool_calls": [CALL]}
+    turn = asked(OLD, tools=[TOOL], messages=[USER, message, {"role": "tool", "tool_call_id": "c", "content": "1"}])
+    said = turn.body["messages"][1]["content"]
+    assert "".join(block.get("text", "") for block in said) == "Hello"
+    assert [block["type"] for block in said].count("tool_use") == 1
+    assert [block["type"] for block in said].count("thinking") == 3

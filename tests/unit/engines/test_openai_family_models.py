@@ -203,3 +203,27 @@ def test_what_an_answer_says_of_a_key(answer: Any, check: KeyCheck, expected: ty
     """Good, bad, or good without money; no limit is no lack."""
     found = verdict(answer, check, where="acme")
     assert type(found) is (expected or type(None))
+
+
+@pytest.mark.parametrize(
+    ("api", "answer", "expected"),
+    [
+        ("xai", {"team_blocked": True}, KeyInvalid),
+        ("xai", {"api_key_blocked": True}, KeyInvalid),
+        ("xai", {"api_key_disabled": True}, KeyInvalid),
+        ("xai", {"team_blocked": False, "api_key_blocked": False, "api_key_disabled": False}, None),
+        ("cohere", {"valid": False}, KeyInvalid),
+        ("cohere", {"valid": True}, None),
+        ("deepseek", {"is_available": False}, OutOfCredit),
+        ("deepseek", {"is_available": True}, None),
+        ("openrouter", {"data": {"limit_remaining": 0}}, OutOfCredit),
+        ("openrouter", {"data": {"limit_remaining": None}}, None),
+        ("genspark", {"status": "ok", "data": {"credit_balance": 0}}, OutOfCredit),
+        ("genspark", {"status": "ok", "data": {"credit_balance": 3.5}}, None),
+    ],
+)
+def test_each_api_s_proof_is_read(api: str, answer: Any, expected: type[Exception] | None) -> None:
+    """What the table says of an API's own answer: blocked, not valid, no money, or good."""
+    (row,) = (row for row in TABLE if row.id == api)
+    found = verdict(answer, row.check, where="w")
+    assert (None if found is None else type(found)) is expected

@@ -70,6 +70,8 @@ def test_an_event_goes_on_as_soon_as_it_is_whole() -> None:
     assert reader.feed(b"}\n\n") == b"data: {}\n\n"
     assert reader.feed(b"data: x") == b""
     assert reader.close() == b"data: x"
+    crlf = b"data: {}\r\n\r\n"
+    assert watched().feed(crlf + b"data: {") == crlf
 
 
 @pytest.mark.parametrize("reader", [watched, mended])
@@ -248,6 +250,7 @@ def test_a_whole_answer_is_told_as_a_stream(is_quiet: bool) -> None:
     out = as_stream(body, is_quiet=is_quiet)
     assert out.endswith(openai.DONE_EVENT)
     assert out.count(b'"provider":"P"') == 3
+    assert b'"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"},"index":0}]' in out
     read = deltas(out)
     assert (read[0].text, read[0].tool_calls) == ("x", (ToolCall(0, "a", "f", "{}"),))
     assert (read[1].finish, read[2].usage) == (FinishReason.TOOL_CALLS, Usage(1, 2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import orjson
@@ -221,3 +221,20 @@ async def test_a_key_that_cannot_be_tried_is_not_thrown_away() -> None:
         with pytest.raises(OutOfCredit):
             await ask(engine)
     assert [seen.method for seen in upstream.requests] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error"),
+    [
+        (400, "'seed' is not supported with this model. Use 'user' instead.", None),
+        (429, "Too many requests; see /v1/responses.", UpstreamRateLimited),
+    ],
+)
+async def test_only_what_is_meant_is_learnt(status: int, message: str, error: type[BatutaError] | None) -> None:
+    """No field but a limit gets another's name, and no other status leads to another API."""
+    async with engine_for("openai", faulty.status(status, {"error": {"message": message}}), WELL) as (engine, upstream):
+        with pytest.raises(error) if error else nullcontext():
+            await ask(engine, extra={"seed": 3})
+    sent = [seen.json() for seen in upstream.requests]
+    assert all("user" not in body and "messages" in body for body in sent)
+    assert ["seed" in body for body in sent] == ([True, False] if error is None else [True])

@@ -28,7 +28,7 @@ from batuta.gateway.call import ENDPOINTS, read_call
 from batuta.gateway.serve import Gateway
 from batuta.lifecycle.states import ModelState
 from batuta.observe.events import RequestEnded
-from batuta.testing.fake_engine import FakePassThroughEngine
+from batuta.testing.fake_engine import FakePassThroughEngine, FakeRemoteEngine
 from batuta.testing.playbook import GB, remote, spec
 from tests.unit.gateway.stage import Answer, Chunks, stage
 
@@ -310,6 +310,22 @@ async def test_a_full_queue_is_closed_only_to_those_who_would_wait_in_it() -> No
         free = asyncio.get_running_loop().create_task(s.ask(s.call("brain", "two")))
         await s.clock.advance(200)
         assert [(await task).head is not None for task in (busy, waiting, free)] == [True] * 3
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_token_counts_that_nobody_asked_for_come_with_a_choice(asked: bool) -> None:
+    """From an engine with a dialect of its own, too: a client that reads the first choice of each event goes on."""
+    async with stage() as s:
+        s.add(remote("api/other"), FakeRemoteEngine(s.clock))
+        options = {"stream_options": {"include_usage": True}} if asked else {}
+        body = orjson.dumps(
+            {"model": "api/other", "messages": [{"role": "user", "content": "x"}], "stream": True, **options}
+        )
+        call = read_call(body, ENDPOINTS["/v1/chat/completions"], request_id="r1", deadline=s.clock.monotonic() + 180.0)
+        answer = await s.play(call)
+        events = [orjson.loads(each[6:]) for each in answer.body.split(b"\n\n") if each.startswith(b"data: {")]
+        assert "usage" in events[-1]
+        assert bool(events[-1]["choices"]) is not asked
 
 
 async def test_an_error_inside_a_stream_counts_against_the_model() -> None:

@@ -67,6 +67,19 @@ async def test_one_caller_at_a_time_tries_a_key_that_has_rested() -> None:
     assert [place.names()[0] for _ in range(3)] == ["k1", "k1", "k1"]
 
 
+async def test_who_only_asks_whether_a_key_could_be_tried_takes_nobodys_turn() -> None:
+    """A look for the best model says why no key may be tried, and leaves a key that has rested to the next caller."""
+    place = Place(FIRST)
+    assert place.ring.barred(ACME) == ""
+    place.fails("k1", Seen.RATE_LIMITED, wait=5)
+    assert "ACME" in place.ring.barred(ACME).upper()
+    await place.clock.advance(5)
+    assert [place.ring.barred(ACME) for _ in range(3)] == [""] * 3
+    place.fails("k1", Seen.KEY_REFUSED)
+    assert place.ring.barred(ACME)
+    assert "-not-a-key" not in place.ring.barred(ACME)
+
+
 async def test_the_only_key_is_never_held_back_for_proof() -> None:
     """Where there is no other, everybody tries it once its rest is over."""
     place = Place(FIRST)

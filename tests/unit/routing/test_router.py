@@ -151,3 +151,40 @@ def test_an_external_model_with_a_bad_key_is_no_alternative() -> None:
     """Only what could answer now."""
     assert tier_of(standing("far", local=False, ready=False)) is None
     assert tier_of(standing("warm", ready=True)) is Tier.LOADED
+
+
+def far(model: str, provider: str, **rest: Any) -> Standing:
+    """Return a model of an external provider that is ready."""
+    spec = ModelSpec(model, provider, model, roles=rest.pop("roles", frozenset()))
+    return Standing(spec, True, True, True, **rest)
+
+
+def test_one_provider_does_not_take_all_the_places() -> None:
+    """With many models at one provider, another provider and the best local model still have a place."""
+    world = (
+        *(far(f"one/{n}", "one") for n in range(6)),
+        far("two/a", "two"),
+        standing("cold"),
+        standing("warm", ready=True),
+    )
+    assert route("auto", world) == ["one/0", "two/a", "warm"]
+    assert route("one/0", world, allow_fallback=True) == ["one/0", "two/a", "one/1", "warm"]
+
+
+def test_what_has_failed_with_its_provider_goes_behind_other_providers() -> None:
+    """The brain is at a provider: the next candidates are elsewhere first, and one is here."""
+    brain = frozenset({Role.BRAIN})
+    world = (
+        far("one/b", "one", roles=brain),
+        far("one/c", "one"),
+        far("one/d", "one"),
+        far("two/a", "two"),
+        standing("cold"),
+    )
+    assert route("brain", world) == ["one/b", "two/a", "one/c", "cold"]
+
+
+def test_without_a_local_model_the_places_are_the_providers() -> None:
+    """Nobody is made up where there is nobody here."""
+    world = (far("one/a", "one"), far("one/b", "one"), far("one/c", "one"), far("one/d", "one"), far("one/e", "one"))
+    assert len(route("auto", world)) == 3

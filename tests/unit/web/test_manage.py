@@ -448,6 +448,19 @@ async def test_a_program_is_added_by_its_kind(data_dir: Path) -> None:
         ).status == 400
 
 
+async def test_the_key_of_a_known_api_goes_to_no_other_address(data_dir: Path) -> None:
+    """Whoever may add a provider cannot have OPENAI_API_KEY sent to a place of their own; to OpenAI it may go."""
+    async with house(data_dir, providers=()) as it:
+        body = {"id": "mine", "base_url": "https://api.example.com/v1", "key_env": "OPENAI_API_KEY"}
+        refused = await it.ask("POST", "/manage/providers", body)
+        assert refused.status == 400
+        assert "OpenAI" in error_of(refused.json())["message"]
+        assert "mine" not in {view["id"] for view in (await it.ask("GET", "/manage/providers")).json()["providers"]}
+        it.cast.answers["own"] = [ReportedModel("m")]
+        right = await it.ask("POST", "/manage/providers", body | {"id": "own", "base_url": "https://api.openai.com/v1"})
+        assert (right.status, right.json()["kind"]) == (201, "openai_family")
+
+
 @pytest.mark.parametrize("name", ["qwen3:8b", "hf.co/org/m:Q4_K_M", "my model", "模型-é", "50% off?#1"])
 async def test_a_program_s_model_is_managed_by_any_name(data_dir: Path, name: str) -> None:
     """Slashes, colons, spaces and letters of any language, in every route; its provider tells what it holds."""

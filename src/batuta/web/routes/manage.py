@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from batuta import kinds
 from batuta.catalog.entities import ModelSpec, Provider
+from batuta.catalog.external import KINDS_OF, api_at, owner_of
 from batuta.catalog.finding import CHANGEABLE
 from batuta.errors import BadRequest, BatutaError, ModelDisabled, NoFit
 from batuta.loader.paths import log_name
@@ -277,9 +278,15 @@ class _Providers:
             response.status_code = 200
         if form.kind and (problem := await asyncio.to_thread(kinds.problem, form.kind)):  # reads installed packages
             raise BadRequest(f"kind: {problem}")
-        kind = form.kind or (
-            known.provider.kind if known is not None and known.source in CHANGEABLE else kinds.OPENAI_COMPAT
-        )
+        api = api_at(form.base_url)
+        if form.key_env and (owner := owner_of(form.key_env)) is not None and owner is not api:
+            # Whoever may call this could otherwise have the key of an API sent to a place of their own.
+            raise BadRequest(
+                f"key_env: {form.key_env} holds a key for {owner.name}, and {form.base_url} is not its address; if it "
+                "is meant to go there, say so in the settings file ([[providers]])"
+            )
+        usual = KINDS_OF[api.dialect][0] if api is not None else kinds.OPENAI_COMPAT
+        kind = form.kind or (known.provider.kind if known is not None and known.source in CHANGEABLE else usual)
         provider = Provider(
             form.id,
             kind,
