@@ -28,14 +28,11 @@ BEFORE = ("429-retry-after-7", "529", "500", "cut-0", "close-0", "error-0", "sil
 BROKEN = ("error-2", "cut-2", "close-2", "end-2", "stall-2")
 SAME = {"429-retry-after-7": "429-retry-after-07", "529": "0529"}
 """The same for a stream. A model that wants a pause is left alone for a while, so each question has one of its own."""
-OF_WORDS = ("cut-0", "close-0", "error-0")
-"""Happen before the first word. OpenAI's dialect has begun by then: with an event that has the speaker's role alone."""
 MISHAPS = [
     pytest.param(fault, api, stream, id=f"{fault}-{api.id}-{'streamed' if stream else 'whole'}")
     for fault in BEFORE
     for api in APIS
     for stream in (False, True)
-    if not (stream and fault in OF_WORDS and api.kind == "openai_family")
 ]
 EACH_API = pytest.mark.parametrize("api", APIS, ids=lambda api: api.id)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
