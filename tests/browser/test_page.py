@@ -235,6 +235,23 @@ def test_conversation_and_choices_survive_a_reload(visitor: Visitor) -> None:
     expect(page.locator("#prompt")).to_have_attribute("placeholder", "Escreva uma mensagem")
 
 
+def test_a_conversation_can_stay_on_this_machine(visitor: Visitor) -> None:
+    """Its every message says so, also after a reload; a new conversation starts without it."""
+    page = visitor.open()
+    page.check("#stays")
+    send(page, "between us")
+    answered(page)
+    assert visitor.app.calls[-1][2]["local_only"] is True
+    page.reload()
+    page.wait_for_selector("body.started")
+    expect(page.locator("#stays")).to_be_checked()
+    page.click("#new-chat")
+    expect(page.locator("#stays")).not_to_be_checked()
+    send(page, "in the open")
+    answered(page)
+    assert "local_only" not in visitor.app.calls[-1][2]
+
+
 def test_narrow_screen_has_everything(visitor: Visitor) -> None:
     """On a phone nothing is wider than the screen, and the models are one button away."""
     page = visitor.open(width=390, height=844)

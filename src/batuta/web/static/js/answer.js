@@ -9,14 +9,15 @@ const now = () => performance.now();
 /**
  * Stream one answer.
  *
- * @param {object} request `model` and `messages` as the API takes them.
+ * @param {object} request `model` and `messages` as the API takes them; `stays`: no byte may leave the machine.
  * @param {AbortSignal} signal ends it.
  * @param {object} on listeners: `note(note)` while waiting, `reasoning(text)`, `text(text)`.
  * @returns {Promise<object>} what is known of it: model, route, fallback, seconds and tokens.
  */
-export async function ask({ model, messages }, signal, on) {
+export async function ask({ model, messages, stays = false }, signal, on) {
   const started = now();
   const body = { model, messages, stream: true, stream_options: { include_usage: true } };
+  if (stays) body.local_only = true;
   const response = await call("/v1/chat/completions", { method: "POST", body, signal, headers: { "x-batuta-fallback": "allow" } });
   const facts = factsFrom(response.headers);
   let first = 0;

@@ -29,6 +29,7 @@ const chat = new Chat(
     stop: byId("stop"),
     editing: byId("editing"),
     stopEditing: byId("stop-editing"),
+    stays: byId("stays"),
     conversation: byId("conversation"),
     follow,
     pick: () => picker.open(),

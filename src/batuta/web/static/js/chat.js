@@ -7,6 +7,7 @@ import { Waiting } from "./waiting.js";
 import { say } from "./words.js";
 
 const KEY = "batuta.conversation";
+const STAYS = "batuta.conversation.stays"; // kept beside it: this conversation never leaves the machine
 
 // What is kept of an error: the page says it anew after a reload, in the language it then has.
 function errorFacts({ message, code, why, model, suggestion, details }, asked) {
@@ -35,6 +36,7 @@ export class Chat {
   reset() {
     this.stop();
     this.#messages = [];
+    this.page.stays.checked = false; // it is a choice for one conversation
     this.#stopEditing();
     this.#draw();
     this.page.prompt.focus();
@@ -56,6 +58,7 @@ export class Chat {
       event.preventDefault();
       this.#send();
     });
+    this.page.stays.addEventListener("change", () => this.#save());
     prompt.addEventListener("keydown", (event) => this.#key(event));
     prompt.addEventListener("input", () => this.#showControls());
     stop.addEventListener("click", () => this.stop());
@@ -137,7 +140,7 @@ export class Chat {
       this.#waiting = null;
     };
     try {
-      message.facts = await ask({ model, messages: asked }, running.signal, {
+      message.facts = await ask({ model, messages: asked, stays: this.page.stays.checked }, running.signal, {
         note: (note) => note.stage && waiting.update(note),
         reasoning: (text) => (started(), turn.reason(text)),
         text: (text) => (started(), turn.write(text)),
@@ -191,6 +194,7 @@ export class Chat {
   #save() {
     const finished = this.#messages.filter((message) => message.role === "user" || message.isDone);
     try {
+      sessionStorage.setItem(STAYS, String(this.page.stays.checked));
       sessionStorage.setItem(KEY, JSON.stringify(finished));
     } catch {
       sessionStorage.removeItem(KEY); // too long to keep: better none than half of it
@@ -198,6 +202,7 @@ export class Chat {
   }
 
   #restore() {
+    this.page.stays.checked = sessionStorage.getItem(STAYS) === "true";
     try {
       this.#messages = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
     } catch {
