@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,7 +33,14 @@ def shelf(tmp_path: Path) -> Path:
 @pytest.fixture
 def hub(shelf: Path) -> Iterator[str]:
     """The address of a fake hub that serves the shelf, in a process of its own."""
-    words = [sys.executable, "-m", "batuta.testing.hub", "--port", "0", "--folder", str(shelf)]
+    with serving(shelf) as url:
+        yield url
+
+
+@contextmanager
+def serving(shelf: Path, *options: str) -> Iterator[str]:
+    """Run a fake hub for the block; gives its address."""
+    words = [sys.executable, "-m", "batuta.testing.hub", "--port", "0", "--folder", str(shelf), *options]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split(" listens on ")[1].split()[0]
@@ -82,11 +90,18 @@ def hand_over(batuta: Batuta, name: str, data: bytes) -> int:
         connection.close()
 
 
-def test_ctrl_c_keeps_what_came(data_dir: Path, hub: str, shelf: Path) -> None:
-    """Stopped at the keyboard without a gateway: code 130, a word on how to go on, and the next one goes on."""
+@pytest.fixture
+def slow_hub(shelf: Path) -> Iterator[str]:
+    """The same with a longer file, which stops in its middle the first time."""
     with (shelf / "acme" / "tiny-GGUF" / "tiny-Q8_0.gguf").open("ab") as file:
-        file.write(os.urandom(200 << 20))
-    batuta = Batuta(data_dir, env={"HF_ENDPOINT": hub})
+        file.write(os.urandom(32 << 20))
+    with serving(shelf, "--hold", str(16 << 20)) as url:
+        yield url
+
+
+def test_ctrl_c_keeps_what_came(data_dir: Path, slow_hub: str) -> None:
+    """Stopped at the keyboard without a gateway: code 130, a word on how to go on, and the next one goes on."""
+    batuta = Batuta(data_dir, env={"HF_ENDPOINT": slow_hub})
     words = [str(BATUTA), "pull", "hf:acme/tiny-GGUF"]
     with subprocess.Popen(words, env=batuta.environment, stderr=subprocess.PIPE, text=True) as process:
         part = data_dir / "models" / ".downloads" / "acme--tiny-GGUF--tiny-Q8_0.gguf.part"

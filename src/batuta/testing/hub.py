@@ -31,6 +31,7 @@ class Mischief:
 
     Attributes:
         cuts: for each next answer with a file's bytes: how many of them are sent before the connection is cut.
+        holds: the same, and then it waits until its client leaves.
         answers: for each next request for a file, before any other: status and headers to answer with instead.
         listing: the same for requests for lists.
         ignores_range: it always sends the whole file.
@@ -44,6 +45,7 @@ class Mischief:
     """
 
     cuts: list[int] = field(default_factory=list)
+    holds: list[int] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     listing: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     ignores_range: bool = False
@@ -197,7 +199,11 @@ class FakeHub(LocalServer):
     async def _pour(self, request: web.Request, response: web.StreamResponse, data: bytes) -> None:
         cut = self.mischief.cuts.pop(0) if self.mischief.cuts else None
         sent = data if cut is None else data[:cut]
+        hold = self.mischief.holds.pop(0) if self.mischief.holds else None
         for at in range(0, len(sent), PIECE):
+            if hold is not None and at >= hold:
+                await _left(request)
+                return
             await response.write(sent[at : at + PIECE])
             if self.gate is not None:
                 await self.gate.wait()
@@ -211,10 +217,12 @@ class FakeHub(LocalServer):
         parser = argparse.ArgumentParser(prog=cls.__module__, description="a fake hub, for trying `batuta pull`")
         parser.add_argument("--port", type=int, default=cls.default_port)
         parser.add_argument("--folder", type=Path, required=True, help="holds org/repo/file.gguf")
+        parser.add_argument("--hold", type=int, help="the first file stops after so many bytes until its client leaves")
         parsed = parser.parse_args(arguments)
 
         async def serve() -> None:
             hub = cls(port=parsed.port)
+            hub.mischief.holds += [] if parsed.hold is None else [parsed.hold]
             for path in sorted(parsed.folder.glob("*/*/**/*.gguf")):
                 org, repo, *rest = path.relative_to(parsed.folder).parts
                 hub.add(f"{org}/{repo}", "/".join(rest), path)
@@ -229,6 +237,12 @@ class FakeHub(LocalServer):
 
 def _repo(request: web.Request) -> str:
     return f"{request.match_info['org']}/{request.match_info['repo']}"
+
+
+async def _left(request: web.Request) -> None:
+    """Return when the client has gone away."""
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110  # nobody is told of it
+        await asyncio.sleep(0.01)
 
 
 def _size(content: bytes | Path) -> int:
