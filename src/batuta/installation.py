@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from batuta.errors import AddressInUse, AlreadyRunning, BadSettings
@@ -115,8 +116,9 @@ def write_record(settings: Settings, url: str, token: Secret) -> None:
     draft.replace(path)
 
 
+@cache
 def process_started() -> float:
-    """Return when this process began, in wall seconds."""
+    """Return when this process began, in wall seconds. Read once: later there may be no file descriptor to read it."""
     import psutil
 
     return psutil.Process().create_time()

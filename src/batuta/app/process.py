@@ -41,6 +41,7 @@ def run(settings: Settings, *, listener: Callable[[Fact], None] | None = None, k
     if (problem := bind_problem(settings)) is not None:
         raise problem
     harden_process()  # before a key is in memory
+    process_started()
     make_folders(settings)
     with (
         only_one(settings),

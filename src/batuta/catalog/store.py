@@ -278,7 +278,10 @@ class Store:
             if not self._is_open:
                 raise NotSaved("the change was not saved: the database is closed")
             if self._engine is None:
-                self._engine = await asyncio.to_thread(_engine, self._server, self._path)
+                try:
+                    self._engine = await asyncio.to_thread(_engine, self._server, self._path)
+                except OSError as error:  # a module is read here as well, and there may be no descriptor left for it
+                    raise NotSaved(f"the change was not saved: {error.strerror or error}") from None
             return self._engine
 
     async def aclose(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from batuta.catalog import sqlite_file
+from batuta.catalog import store as store_module
 from batuta.catalog.entities import Capability, MemoryNeed, Provider, Role
 from batuta.catalog.records import LOCAL, Choices, Found, Learned, ModelRecord
 from batuta.catalog.rows import contents_of, model_of, model_row
@@ -310,3 +313,19 @@ def test_a_start_needs_no_sqlalchemy(tmp_path: Path) -> None:
         "assert not {'sqlalchemy', 'alembic', 'aiosqlite'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+async def test_no_descriptor_left_is_told_as_not_saved(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is short of them makes a write wait, and ends nothing; when there are some again it is written."""
+    async with opened(data_dir) as store:
+        await store.open()
+        real = store_module._engine
+
+        def short(server: str | None, path: Path | None) -> AsyncEngine:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(store_module, "_engine", short)
+        with pytest.raises(NotSaved, match="Too many open files"):
+            await store.save_meta("a", "b")
+        monkeypatch.setattr(store_module, "_engine", real)
+        await store.save_meta("a", "b")
