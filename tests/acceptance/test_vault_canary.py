@@ -189,8 +189,8 @@ def test_without_its_master_key_local_models_still_answer(data_dir: Path) -> Non
         (data_dir / "vault.key").unlink()
         del seen[:]
         batuta.start()
-        listed = until(lambda: batuta.ask("GET", "/manage/keys").json(), what="keys read")
         until(lambda: "vault.key" in (batuta.ask("GET", "/manage/keys").json()["sealed"] or ""), what="it says why")
+        listed = batuta.ask("GET", "/manage/keys").json()
         assert len(listed["keys"]) == 1
         assert batuta.chat("small").status == 200
         refused = batuta.chat("careless/m")
