@@ -7,23 +7,18 @@ every request forbids it to, and Batuta alone says what comes and goes. Knows no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from typing import Final
 
 from batuta.catalog.entities import ModelSpec, Provider
-from batuta.chat.types import ChatRequest, Delta
 from batuta.engines.base import (
     ChangeListener,
-    EmbeddingResult,
     EngineHealth,
     EngineInfo,
     EngineStatus,
     GoneListener,
     LoadReport,
     ProgressListener,
-    RawCall,
-    RawReply,
     ReportedModel,
     Resident,
 )
@@ -34,9 +29,10 @@ from batuta.engines.llama_server.memory import Memory
 from batuta.engines.llama_server.sight import Sight
 from batuta.engines.llama_server.wire import RUNNING, Event, Look, Mode, State, info_of
 from batuta.engines.local_loads import LocalLoads
+from batuta.engines.local_talk import LocalTalk
 from batuta.engines.openai_compat import LIST_S, PROBE_S, normal_url, place_of
 from batuta.engines.transport import Transport, loopback_place
-from batuta.errors import BatutaError, ModelError, ProviderError
+from batuta.errors import BatutaError
 from batuta.vault.secret import Secret
 
 LOAD_S: Final = 180.0
@@ -58,7 +54,7 @@ WORDS: Final = {
 }
 
 
-class LlamaServerEngine:
+class LlamaServerEngine(LocalTalk[Sight]):
     """The engine of one llama-server. Satisfies PassThroughEngine, LoadableEngine, DescribedEngine and NoticingEngine.
 
     Args:
@@ -75,6 +71,7 @@ class LlamaServerEngine:
 
     kind = "llama_server"
     dialect = "openai"
+    _wire: CountedWire
 
     def __init__(
         self,
@@ -191,38 +188,6 @@ class LlamaServerEngine:
     async def unload(self, spec: ModelSpec) -> None:
         await self._loads.abort(spec.address)
         await self._memory.unload(spec)
-
-    # --- talking -------------------------------------------------------------------------------------------------
-
-    def wire_name(self, spec: ModelSpec) -> str:
-        return spec.address
-
-    async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
-        await self._sight.make_sure(spec)
-        try:
-            return await self._wire.forward(self._base_url, self._key, spec, call)
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
-
-    async def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncGenerator[Delta, None]:
-        await self._sight.make_sure(spec)
-        deltas = self._wire.chat(self._base_url, self._key, spec, request, model=spec.address)
-        try:
-            async with aclosing(deltas):
-                async for delta in deltas:
-                    yield delta
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
-
-    async def embed(self, spec: ModelSpec, inputs: Sequence[str]) -> EmbeddingResult:
-        await self._sight.make_sure(spec)
-        try:
-            return await self._wire.embed(self._base_url, self._key, spec, inputs, model=spec.address)
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
 
     async def aclose(self) -> None:
         """Stop listening, and the loads that wait here; the server goes on with what it has begun."""

@@ -7,15 +7,12 @@ and no memory budget.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from batuta.catalog.entities import ModelSpec, Provider
-from batuta.chat.types import ChatRequest, Delta
 from batuta.engines.base import (
-    EmbeddingResult,
     EngineHealth,
     EngineInfo,
     EngineStatus,
@@ -23,7 +20,6 @@ from batuta.engines.base import (
     LoadReport,
     ProgressListener,
     RawCall,
-    RawReply,
     ReportedModel,
     Resident,
 )
@@ -33,16 +29,17 @@ from batuta.engines.lmstudio.memory import LOAD_S, POLL_S, Memory
 from batuta.engines.lmstudio.sight import Sight
 from batuta.engines.lmstudio.wire import NOTES, Api, renamed, reported
 from batuta.engines.local_loads import LocalLoads
+from batuta.engines.local_talk import LocalTalk
 from batuta.engines.openai_compat import LIST_S, PROBE_S, normal_url, place_of
 from batuta.engines.transport import Transport
-from batuta.errors import BatutaError, ModelError, ProviderError
+from batuta.errors import BatutaError
 from batuta.vault.secret import Secret
 
 FRESH_S: Final = 1.0  # a look this old may speak for a request: a model that went since is caught by the answer's name
 TAILS: Final = ("/api/v1", "/api/v0", "/v1", "/api")
 
 
-class LMStudioEngine:
+class LMStudioEngine(LocalTalk[Sight]):
     """The engine of one LM Studio. Satisfies PassThroughEngine, LoadableEngine and DescribedEngine.
 
     Args:
@@ -133,33 +130,8 @@ class LMStudioEngine:
         row = self._sight.find(spec.address)
         return row.instances[0] if row and row.instances else spec.address
 
-    async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
-        await self._sight.make_sure(spec)
-        try:
-            body = renamed(call.body, self.wire_name(spec))
-            return await self._wire.forward(self._base_url, self._key, spec, replace(call, body=body))
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
-
-    async def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncGenerator[Delta, None]:
-        await self._sight.make_sure(spec)
-        deltas = self._wire.chat(self._base_url, self._key, spec, request, model=self.wire_name(spec))
-        try:
-            async with aclosing(deltas):
-                async for delta in deltas:
-                    yield delta
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
-
-    async def embed(self, spec: ModelSpec, inputs: Sequence[str]) -> EmbeddingResult:
-        await self._sight.make_sure(spec)
-        try:
-            return await self._wire.embed(self._base_url, self._key, spec, inputs, model=self.wire_name(spec))
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
+    def _sent(self, spec: ModelSpec, call: RawCall) -> RawCall:
+        return replace(call, body=renamed(call.body, self.wire_name(spec)))
 
     async def aclose(self) -> None:
         """Stop the loads that wait here; LM Studio goes on with what it has begun."""

@@ -6,27 +6,24 @@ model that was seen awake. Starting and ending the server is a person's. Knows n
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from batuta.catalog.entities import ModelSpec, Provider
-from batuta.chat.types import ChatRequest, Delta
 from batuta.engines.base import (
-    EmbeddingResult,
     EngineHealth,
     EngineInfo,
     EngineStatus,
     GoneListener,
     LoadReport,
     ProgressListener,
-    RawCall,
-    RawReply,
     ReportedModel,
     Resident,
 )
 from batuta.engines.local_loads import LocalLoads
+from batuta.engines.local_talk import LocalTalk
 from batuta.engines.openai_compat import LIST_S, PROBE_S, normal_url, place_of
 from batuta.engines.transport import Transport
 from batuta.engines.vllm.answers import UnabortedWire
@@ -34,13 +31,13 @@ from batuta.engines.vllm.api import VLLMApi
 from batuta.engines.vllm.memory import LOAD_S, POLL_S, SLEEP_S, Memory
 from batuta.engines.vllm.sight import Sight
 from batuta.engines.vllm.size import host_free, hub_folder
-from batuta.errors import BatutaError, ModelError, ProviderError
+from batuta.errors import BatutaError
 from batuta.vault.secret import Secret
 
 FRESH_S: Final = 1.0  # a look this old may speak for a request
 
 
-class VLLMEngine:
+class VLLMEngine(LocalTalk[Sight]):
     """The engine of one vLLM. Satisfies PassThroughEngine, SleepingEngine and DescribedEngine.
 
     Args:
@@ -157,38 +154,6 @@ class VLLMEngine:
     async def unload(self, spec: ModelSpec) -> None:
         """Put it to sleep: its memory on the device is all that can be had without ending the server."""
         await self.sleep(spec)
-
-    # --- talking -------------------------------------------------------------------------------------------------
-
-    def wire_name(self, spec: ModelSpec) -> str:
-        return spec.address
-
-    async def forward(self, spec: ModelSpec, call: RawCall) -> RawReply:
-        await self._sight.make_sure(spec)
-        try:
-            return await self._wire.forward(self._base_url, self._key, spec, call)
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
-
-    async def chat(self, spec: ModelSpec, request: ChatRequest) -> AsyncGenerator[Delta, None]:
-        await self._sight.make_sure(spec)
-        deltas = self._wire.chat(self._base_url, self._key, spec, request, model=spec.address)
-        try:
-            async with aclosing(deltas):
-                async for delta in deltas:
-                    yield delta
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
-
-    async def embed(self, spec: ModelSpec, inputs: Sequence[str]) -> EmbeddingResult:
-        await self._sight.make_sure(spec)
-        try:
-            return await self._wire.embed(self._base_url, self._key, spec, inputs, model=spec.address)
-        except (ProviderError, ModelError):
-            await self._sight.look_again()
-            raise
 
     async def aclose(self) -> None:
         """Stop the wake-ups that wait here; the server goes on with what it has begun."""
