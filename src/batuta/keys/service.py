@@ -124,6 +124,11 @@ class Keys:
         return self._vault.sealed
 
     @property
+    def is_read(self) -> bool:
+        """Whether it is known which keys are stored; for a moment after the start it is not."""
+        return self._vault.is_read
+
+    @property
     def source(self) -> str | None:
         """Kind of the place where the master key is; None: there is no stored key yet."""
         return self._vault.source

@@ -56,6 +56,7 @@ class Vault:
         self._header: Header | None = None
         self._opened: Opened | None = None
         self._why: HostError | None = VaultSealed("the stored keys have not been read yet")
+        self._is_read = False
         self._problems: tuple[str, ...] = ()
         self._notes = Notes(self._write_noted, clock, self._tasks)
         self._listeners = Listeners()
@@ -70,6 +71,11 @@ class Vault:
     def sealed(self) -> str | None:
         """Why no stored key can be read now, as a sentence for a person; None: they can."""
         return self._why.message if self._why else None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is known what is stored and whether it can be opened: `open` has come to its end."""
+        return self._is_read
 
     @property
     def source(self) -> str | None:
@@ -127,7 +133,10 @@ class Vault:
     async def open(self) -> None:
         """Read what is stored and fetch the master key. Without it the vault is open, but sealed: nothing raises."""
         async with self._lock:
-            await self._load()
+            try:
+                await self._load()
+            finally:
+                self._is_read = True
 
     async def unseal(self, passphrase: Secret | None = None) -> None:
         """Open a sealed vault: with its passphrase, or by asking the same source again (a keyring, unlocked by now).

@@ -150,11 +150,11 @@ class House:
 
 @asynccontextmanager
 async def house(
-    folder: Path, *models: str, budget: int = BUDGET, is_looked: bool = True, **settings: Any
+    folder: Path, *models: str, budget: int = BUDGET, is_looked: bool = True, is_read: bool = True, **settings: Any
 ) -> AsyncIterator[House]:
     """Open a gateway with these model files and one provider, `ollama`, that is on this machine.
 
-    With `is_looked` false its catalog has not looked at anything yet.
+    With `is_looked` false its catalog has not looked at anything yet; with `is_read` false its vault is not open.
     """
     settings.setdefault("providers", (OLLAMA,))
     async with cast(folder, **settings) as it:
@@ -165,6 +165,7 @@ async def house(
         try:
             if is_looked:
                 await it.catalog.start()
+            if is_read:
                 await stage.vault.open()
             yield stage
             stage.lifecycle.check()

@@ -45,6 +45,27 @@ async def test_one_step_is_enough(tmp_path: Path) -> None:
         assert it.cast.catalog.get("openai/gpt-tiny") is not None
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_keys_are_not_missing_before_they_are_read(tmp_path: Path, method: str) -> None:
+    """The port opens before the vault: who comes in that moment waits for it, but not without end."""
+    async with house(tmp_path, is_read=False) as it:
+        body = {"provider": "openai", "key": KEY} if method == "POST" else None
+        _, early = it.start(method, "/manage/keys", body)
+        await it.clock.advance(1.0)
+        assert not early.done()
+        await it.vault.open()
+        await it.clock.advance(0.1)
+        assert (await early).status < 300
+
+
+async def test_a_vault_that_asks_a_person_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    """After five seconds the list says what is known: nothing yet."""
+    async with house(tmp_path, is_read=False) as it:
+        _, early = it.start("GET", "/manage/keys")
+        await it.clock.advance(5.1)
+        assert "not been read" in (await early).json()["sealed"]
+
+
 async def test_no_answer_holds_the_key(tmp_path: Path) -> None:
     """Not the one that took it, not the list, not an error about it; and no proxy or browser may keep any of them."""
     async with house(tmp_path) as it:

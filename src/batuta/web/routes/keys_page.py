@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, Response
 
 from batuta.keys.service import Keys
 from batuta.web import i18n
 from batuta.web.assets import Assets
+from batuta.web.first_look import keys_read
 from batuta.web.fragments import N_
 from batuta.web.i18n import Language
 from batuta.web.keys_view import key_lines
@@ -31,7 +32,11 @@ BY_A_CLICK: Final = frozenset({"keyring", "file"})  # the others need a new pass
 def router(services: Services, *, renderer: Renderer | None = None) -> APIRouter:
     """Build the routes. renderer: prints the pages; None: one of its own."""
     page = _KeysPage(services, renderer or Renderer(Assets()))
-    routes = APIRouter(include_in_schema=False)
+
+    async def known() -> None:
+        await keys_read(services)
+
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(known)])
     routes.add_api_route("/api-keys", page.show, methods=["GET"])
     routes.add_api_route("/ui/keys", page.fragment, methods=["GET"])
     return routes

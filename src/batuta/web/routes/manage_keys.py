@@ -15,6 +15,7 @@ from batuta.catalog.entities import Provider
 from batuta.catalog.external import preset_of
 from batuta.keys.service import KeyRow, Keys, kind_of
 from batuta.vault.secret import Secret
+from batuta.web.first_look import keys_read
 from batuta.web.routes import manage_keys_forms as f
 from batuta.web.routes.manage_forms import ErrorView
 from batuta.web.services import Services
@@ -27,13 +28,18 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _not_stored(response: Response) -> None:
+async def _not_stored(response: Response) -> None:  # not in a thread: it only sets a header
     response.headers["cache-control"] = "no-store"
 
 
 def router(services: Services) -> APIRouter:
     """Build the routes."""
-    routes = APIRouter(prefix="/manage/keys", responses=_ERRORS, tags=["keys"], dependencies=[Depends(_not_stored)])
+
+    async def known() -> None:
+        await keys_read(services)
+
+    rules = [Depends(_not_stored), Depends(known)]
+    routes = APIRouter(prefix="/manage/keys", responses=_ERRORS, tags=["keys"], dependencies=rules)
     ours = _Keys(services.keys)
 
     def add(method: str, path: str, endpoint: Any, summary: str, **rest: Any) -> None:
