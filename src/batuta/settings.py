@@ -47,12 +47,21 @@ class LoaderSettings(Section):
     load_timeout_s: float = 180.0  # for one load; 13 GB from a hard disk at 100 MB/s is 130 s
 
 
+class SwapSettings(Section):
+    """Models that take turns."""
+
+    return_after_s: float = 2.0  # idle seconds after which the default model comes back to its device
+    return_to: str = "default"  # a model's id; default: the model for talking; off: whoever was there last stays
+    busy_factor: float = 4.0  # a busy model stays this many times what its swap costs: swaps take a fifth at most
+
+
 class QueueSettings(Section):
     """Who waits, and how long."""
 
     deadline_s: float = 180.0  # a request waits this long for its model: as long as a load may take
     max_wait_s: float = 15.0  # the wait past the first chance after which a busy model is drained for another
     max_wait_swaps: int = 2  # nobody watches more swaps than this go by
+    overflow_s: float | None = None  # a longer expected wait sends who may elsewhere to another model; none: it waits
     limit: int = 1000  # waiting requests; at 20 KiB each this is 20 MB
 
 
@@ -154,6 +163,7 @@ class Settings(Section):
     memory: MemorySettings = MemorySettings()
     loader: LoaderSettings = LoaderSettings()
     queue: QueueSettings = QueueSettings()
+    swap: SwapSettings = SwapSettings()
     engine: EngineSettings = EngineSettings()
     edge: EdgeSettings = EdgeSettings()
     auth: AuthSettings = AuthSettings()

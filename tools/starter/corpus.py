@@ -18,7 +18,7 @@ from tools.starter.dialogue import Conversation, Turn
 from tools.starter.kinds import LANGUAGES
 
 # Model -> how often a conversation has several exchanges.
-SEVERAL = {"brain": 0.15, "coder": 0.1}
+SEVERAL = {"brain": 0.03, "coder": 0.1}
 
 
 def conversations(model: str, seed: int, *, longest: int = 4) -> Iterator[Conversation]:
@@ -43,7 +43,8 @@ def write(model: str, count: int, seed: int, out: Path, on_progress: Callable[[i
         for number, turns in enumerate(conversations(model, seed)):
             if number == count:
                 return
-            file.write(json.dumps([[turn.role, turn.content] for turn in turns], ensure_ascii=False) + "\n")
+            told = [[turn.role, turn.content, *([turn.topic] if turn.topic else [])] for turn in turns]
+            file.write(json.dumps(told, ensure_ascii=False) + "\n")
             if on_progress is not None and number % 10_000 == 0:
                 on_progress(number)
 

@@ -21,10 +21,17 @@ TEMPLATE = (
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message: role is system, user or assistant."""
+    """One message.
+
+    Attributes:
+        role: system, user or assistant.
+        content: its text.
+        topic: what is asked, where other words for it, or fewer, have the same answer; else nothing.
+    """
 
     role: str
     content: str
+    topic: str = ""
 
 
 Conversation = tuple[Turn, ...]

@@ -12,6 +12,7 @@ with `--text`, those that are (whatever their case and last mark) are left out a
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import time
@@ -33,6 +34,7 @@ from tools.starter.running import code_of, printed
 
 LONGEST = 400  # tokens; the longest right answer, a plan of two programs, has some 300
 LOOP = 3  # times that the same eight words may not occur
+HALVES = ("tune", "judge", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ def brain_questions(rng: Random) -> Iterator[Question]:
                 yield _on_topic("unknown", admission, language, template, rng)
     for number in range(60):
         yield _plan_question(LANGUAGES[number % 2], rng, tasks=1 + number % 3 // 2)
+
+
+def half_of(question: Question) -> str:
+    """Return the half that a question belongs to, always the same: one for choices, one that no choice has seen."""
+    return HALVES[hashlib.sha256(question.text.encode()).digest()[0] % 2]
 
 
 def _on_topic(part: str, topic: Topic, language: str, template: str, rng: Random) -> Question:
@@ -164,7 +171,7 @@ def _prints_as(program: str, kind: Kind) -> Callable[[str], bool]:
 def unseen(questions: Sequence[Question], text: Path) -> list[Question]:
     """Return the questions that nobody asks in the training text of `corpus.py`."""
     with text.open(encoding="utf-8") as file:
-        asked = {_bare(content) for line in file for role, content in json.loads(line) if role == "user"}
+        asked = {_bare(turn[1]) for line in file for turn in json.loads(line) if turn[0] == "user"}
     return [question for question in questions if _bare(question.text) not in asked]
 
 
@@ -247,6 +254,7 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0, help="wrong answers to print, of each part")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--share", type=float, default=1.0, help="part of the questions, for a quick look")
+    parser.add_argument("--part", choices=HALVES, default="all", help="tune: for choices; judge: for the last word")
     wanted = parser.parse_args()
     rng = Random(20_260_101)  # the same questions every time
     questions = list(brain_questions(rng) if wanted.model == "brain" else coder_questions(rng))
@@ -256,6 +264,8 @@ def main() -> None:
     new = len(questions)
     if new < every:
         print(f"{every - new} of {every} questions are in the training text by chance and left out")
+    if wanted.part != "all":
+        questions = [question for question in questions if half_of(question) == wanted.part]
     if wanted.share < 1:
         questions = [question for question in questions if rng.random() < wanted.share]
     scores, loops, speed = measure(Model(wanted.gguf, threads=wanted.threads), questions)

@@ -12,6 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tools.starter.kinship import Kinship
+
+
+SHARED = 0.4  # the part of a vector that is shared changes with each of some ten traits, so each more slowly
+HIDDEN = -1e4  # a score that softmax makes nothing of
+TOPIC = 1.0  # how much naming the topic counts beside the words
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -49,8 +56,8 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(shape.width, kv_width, bias=False)
         self.o_proj = nn.Linear(shape.width, shape.width, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor) -> Tensor:
-        """Mix the positions. x: [batch, length, width]; cos, sin: [length, head_width]; seen: see `_visible`."""
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, unseen: Tensor) -> Tensor:
+        """Mix the positions. x: [batch, length, width]; cos, sin: [length, head_width]; unseen: see `_unseen`."""
         batch, length, width = x.shape
         shape = self.shape
         q = self.q_proj(x).view(batch, length, shape.heads, shape.head_width).transpose(1, 2)
@@ -59,7 +66,11 @@ class Attention(nn.Module):
         q, k = _rotated(q, cos, sin), _rotated(k, cos, sin)
         groups = shape.heads // shape.kv_heads
         k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        # Written out: in rows this short PyTorch's own attention is three times slower on a processor.
+        q, k, v = (each.reshape(-1, length, shape.head_width) for each in (q, k, v))
+        unseen = unseen.to(q.dtype).expand(-1, shape.heads, -1, -1).reshape(-1, length, length)
+        scores = torch.baddbmm(unseen, q, k.transpose(1, 2), alpha=shape.head_width**-0.5)
+        mixed = torch.bmm(scores.softmax(-1).to(v.dtype), v).view(batch, shape.heads, length, shape.head_width)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, width))
         return out
 
@@ -89,20 +100,51 @@ class Block(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(shape.width, eps=shape.norm_epsilon)
         self.mlp = FeedForward(shape)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, unseen: Tensor) -> Tensor:
         """Add what attention and feed-forward have to say. x: [batch, length, width]."""
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, seen)
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, unseen)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
 
-class Decoder(nn.Module):
-    """The whole model. Its parameters carry Hugging Face's names for Llama, below `model.`."""
+class Table(nn.Module):
+    """The vectors of the tokens, each the sum of its own and of those it shares with its kin."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, kinship: Kinship) -> None:
         super().__init__()
-        self.shape = shape
-        self.embed_tokens = nn.Embedding(shape.vocabulary, shape.width)
+        self.own = nn.Parameter(torch.empty(shape.vocabulary, shape.width))
+        self.shared = nn.Parameter(torch.empty(max(kinship.count, 1), shape.width))
+        self.register_buffer("traits", torch.tensor(kinship.traits, dtype=torch.long), persistent=False)
+        self.register_buffer("begins", torch.tensor(kinship.begins, dtype=torch.long), persistent=False)
+
+    def forward(self, *, without: float = 0.0) -> Tensor:
+        """Return all vectors. without: the share of what is summed that is left out, by chance."""
+        traits, begins = self.get_buffer("traits"), self.get_buffer("begins")
+        if without:
+            kept = torch.rand(len(traits)).ge_(without) * SHARED
+            own = self.own * torch.rand(len(self.own), 1).ge_(without)
+        else:
+            kept, own = torch.full((len(traits),), SHARED), self.own
+        out: Tensor = own + functional.embedding_bag(traits, self.shared, begins, mode="sum", per_sample_weights=kept)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a batch cost: all that is trained on, and the next tokens alone, in nats."""
+
+    whole: Tensor
+    tokens: Tensor
+
+
+class Decoder(nn.Module):
+    """The whole model. `weights` carry Hugging Face's names for Llama, below `model.`; training has some more."""
+
+    def __init__(self, shape: Shape, kinship: Kinship, *, topics: int = 1, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape, self.dropout = shape, dropout
+        self.table = Table(shape, kinship)
+        self.topics = nn.Linear(shape.width, max(topics, 1))
         self.layers = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width, eps=shape.norm_epsilon)
         self._start()
@@ -113,41 +155,54 @@ class Decoder(nn.Module):
                 # The layers that write into the stream start smaller, so that its size does not grow with their number.
                 is_output = name.endswith(("o_proj.weight", "down_proj.weight"))
                 nn.init.normal_(parameter, std=0.02 / (2 * self.shape.layers) ** 0.5 if is_output else 0.02)
-
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, table: Tensor) -> Tensor:
         """Return the hidden state after the last norm. tokens: [batch, length] -> [batch, length, width]."""
         cos, sin = _rotation(self.shape, tokens.shape[1])
-        seen = _visible(tokens)
-        x = self.embed_tokens(tokens)
+        unseen = _unseen(tokens)
+        x = functional.dropout(functional.embedding(tokens, table), self.dropout, self.training)
         for layer in self.layers:
-            x = layer(x, cos, sin, seen)
+            x = functional.dropout(layer(x, cos, sin, unseen), self.dropout / 2, self.training)
         out: Tensor = self.norm(x)
         return out
 
-    def loss(self, tokens: Tensor, weights: Tensor) -> Tensor:
-        """Return the mean cross entropy of the next token, in nats.
+    def loss(self, tokens: Tensor, weights: Tensor, topics: Tensor) -> Loss:
+        """Return what the batch cost.
 
         Args:
             tokens: [batch, length + 1].
             weights: [batch, length]; how much each prediction counts.
+            topics: [batch, length]; what the answer is about that begins after a token, else -1. Naming it is learned
+                along with the answer, for which it has to be known.
         """
         counts = weights.flatten() > 0  # the rest need not be predicted at all, which saves a seventh of the work
-        hidden = self(tokens[:, :-1]).flatten(0, 1)[counts]
-        logits = functional.linear(hidden, self.embed_tokens.weight)
+        table = self.table()
+        hidden = self(tokens[:, :-1], self.table(without=self.dropout) if self.dropout else table).flatten(0, 1)
+        logits = functional.linear(hidden[counts], table)
         each = functional.cross_entropy(logits, tokens[:, 1:].flatten()[counts], reduction="none")
         kept = weights.flatten()[counts]
-        return (each * kept).sum() / kept.sum()
+        cost = (each * kept).sum() / kept.sum()
+        is_named = topics.flatten() >= 0
+        if not is_named.any():
+            return Loss(cost, cost.detach())
+        named = functional.cross_entropy(self.topics(hidden[is_named]), topics.flatten()[is_named])
+        return Loss(cost + TOPIC * named, cost.detach())
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights of the finished model by name."""
+        kept = {name: value for name, value in self.state_dict().items() if not name.startswith(("table.", "topics."))}
+        with torch.no_grad():
+            return {"embed_tokens.weight": self.table(), **kept}
 
 
-def _visible(tokens: Tensor) -> Tensor:
-    """Return who sees whom: each token those before it in its own conversation, which begins with the token 0.
+def _unseen(tokens: Tensor) -> Tensor:
+    """Return what to add to the scores: each token sees those before it in its own conversation, which begins with 0.
 
     Conversations that lie in one row for the sake of speed would otherwise have to be told apart by learning.
     tokens: [batch, length] -> [batch, 1, length, length].
     """
     conversation = (tokens == 0).cumsum(dim=1)
     is_same = conversation[:, :, None] == conversation[:, None, :]
-    return is_same.tril()[:, None]
+    return torch.zeros(is_same.shape).masked_fill_(~is_same.tril(), HIDDEN)[:, None]
 
 
 def _rotation(shape: Shape, length: int) -> tuple[Tensor, Tensor]:

@@ -81,6 +81,16 @@ class Provider:
         return (parts.scheme, parts.hostname or "", port)
 
 
+class Tier(StrEnum):
+    """Where a model's bytes are, the nearest first: what bringing it to answer costs is measured for each."""
+
+    RESIDENT = "resident"  # it can answer now
+    PARKED = "parked"  # beside the device, in host memory: a vLLM that sleeps, a pinned copy
+    CACHED = "page cache"  # its file is in the machine's file cache
+    DISK = "disk"
+    REMOTE = "remote"  # at another machine or behind an API
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A model a person has.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec
+from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Tier
 from batuta.chat.types import CallNote, ChatRequest, Delta, Usage
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -76,12 +76,21 @@ class LoadProgress:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """A finished load: bytes it really took (0: unknown) and seconds. `fixed`: as of a `Resident`."""
+    """A finished load.
+
+    Attributes:
+        memory_bytes: what it really took; 0: unknown.
+        seconds: how long it took.
+        was_resident: it was there already.
+        fixed: as of a `Resident`.
+        tier: where its bytes were when it began; None where the engine cannot tell.
+    """
 
     memory_bytes: int
     seconds: float
     was_resident: bool = False
     fixed: str = ""
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +253,19 @@ class SleepingEngine(LoadableEngine, Protocol):
         `resident` then reports it as asleep. Raises ModelError or ProviderError when it stays where it is; CannotUnload
         as `unload` does.
         """
+        ...
+
+
+@runtime_checkable
+class WarmingEngine(LoadableEngine, Protocol):
+    """An engine whose models are files of this machine, which can be read into its file cache ahead of a load."""
+
+    async def cached_share(self, spec: ModelSpec) -> float | None:
+        """Return how much of the model's files is in the file cache, 0..1; None where the system does not tell."""
+        ...
+
+    async def warm(self, spec: ModelSpec) -> None:
+        """Have the model's files read into the file cache, gently: no request may notice. Never raises BatutaError."""
         ...
 
 

@@ -45,6 +45,13 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class Warm:
+    """Have the model's files read into the file cache: it is loaded next, and has to wait for room. No answer."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """The request has its lease."""
 
@@ -67,4 +74,4 @@ class Announce:
     fact: Fact
 
 
-Command = StartLoad | AbortLoad | StartUnload | Sleep | Wake | Grant | Refuse | Announce
+Command = StartLoad | AbortLoad | StartUnload | Sleep | Wake | Warm | Grant | Refuse | Announce

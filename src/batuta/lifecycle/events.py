@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from batuta.catalog.entities import ModelSpec
+from batuta.catalog.entities import ModelSpec, Tier
 from batuta.errors import Cause
 
 
@@ -115,6 +115,7 @@ class Loaded:
         seconds: how long it took.
         was_resident: it was there already.
         fixed: why its engine cannot unload it; empty: it can.
+        tier: where its bytes were when it began; None: nobody knows.
     """
 
     model: str
@@ -122,6 +123,7 @@ class Loaded:
     seconds: float
     was_resident: bool = False
     fixed: str = ""
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +230,51 @@ class ResetAsked:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSet:
-    """A device's models may take this many bytes from now on; never less than is booked."""
+    """A device's models may take this many bytes from now on. What is booked beyond that has to leave.
+
+    Attributes:
+        device: which ledger.
+        budget: bytes.
+        reason: why it changed, for people; empty: a person's setting.
+    """
 
     device: str
     budget: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSeen:
+    """How much of a model's files lies in the machine's file cache. share: 0..1."""
+
+    model: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """Somebody expects to want the model soon: it may be loaded where nobody waits and nobody busy has to leave.
+
+    Attributes:
+        model: which.
+        why: in words, for its story.
+        until: monotonic seconds after which the hint is void.
+    """
+
+    model: str
+    why: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnSet:
+    """Which model comes back to a device where nobody wants anything. model None: whoever was there last stays.
+
+    after_s: seconds for which everything on its device has been idle.
+    """
+
+    model: str | None
+    after_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,5 +305,8 @@ Event = (
     | SwitchedOn
     | ResetAsked
     | BudgetSet
+    | CacheSeen
+    | Hinted
+    | ReturnSet
     | Tick
 )

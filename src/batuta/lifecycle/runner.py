@@ -15,11 +15,11 @@ from typing import Self
 
 from batuta.catalog.entities import ModelSpec
 from batuta.clock import Clock
-from batuta.engines.base import LOST, Engine, LoadableEngine, LoadProgress, SleepingEngine
+from batuta.engines.base import LOST, Engine, LoadableEngine, LoadProgress, SleepingEngine, WarmingEngine
 from batuta.errors import BatutaError, CannotUnload, Cause, HostError, UpstreamUnreachable
 from batuta.lifecycle import events as ev
 from batuta.lifecycle import views
-from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
+from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake, Warm
 from batuta.lifecycle.cooling import Resting, resting
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.machine import Lifecycle
@@ -355,6 +355,8 @@ class Runner:
                     self._abort(self._loads[model])
                 case StartUnload(model=model):
                     self._tasks.start(self._unload(*self._subject(model)), name=f"unloading {model}")
+                case Warm(model=model):
+                    self._tasks.start(self._warm(*self._subject(model)), name=f"warming {model}")
                 case Sleep(model=model):
                     self._tasks.start(self._send_to_sleep(*self._subject(model)), name=f"parking {model}")
         if self.lifecycle.alarm != self._alarm_set:
@@ -395,7 +397,9 @@ class Runner:
                 end = ev.LoadFailed(model, Cause.TIMEOUT, STOPPED)
             else:
                 report = await load.engine.load(load.spec, on_progress)  # 2
-                end = ev.Loaded(model, report.memory_bytes, report.seconds, report.was_resident, report.fixed)
+                end = ev.Loaded(
+                    model, report.memory_bytes, report.seconds, report.was_resident, report.fixed, report.tier
+                )
         except BatutaError as error:
             end = ev.LoadFailed(model, error.cause or Cause.UNKNOWN, error.message)
             if isinstance(error, UpstreamUnreachable) and error.cause is Cause.ENGINE_OFFLINE:
@@ -430,6 +434,11 @@ class Runner:
             end = ev.UnloadFailed(model, error.message, is_final=isinstance(error, CannotUnload))
         finally:
             self.post(end)
+
+    async def _warm(self, spec: ModelSpec, engine: LoadableEngine) -> None:
+        """Have the model's files read ahead, where its engine can; nothing depends on it."""
+        if isinstance(engine, WarmingEngine):
+            await engine.warm(spec)
 
     async def _send_to_sleep(self, spec: ModelSpec, engine: LoadableEngine) -> None:
         assert isinstance(engine, SleepingEngine), f"the engine of {spec.id} has no warm tier"

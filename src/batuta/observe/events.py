@@ -70,23 +70,44 @@ class LoadProgressed(Fact):
 
 @dataclass(frozen=True, slots=True)
 class QueueChanged(Fact):
-    """How many requests wait for a model, and how many are being answered by it."""
+    """How many requests wait for a model, and how many are being answered by it.
+
+    position: its place among the models that are waited for, 1 being the next. expected_s: seconds until the first of
+    them is answered, None where nobody knows.
+    """
 
     kind: ClassVar[str] = "queue"
     model: str
     waiting: int
     in_flight: int
+    position: int | None = None
+    expected_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Swapped(Fact):
-    """Models left memory so that another could be loaded."""
+    """Models left memory so that another could be loaded: one event for all of it.
+
+    Attributes:
+        model: who came.
+        evicted: who left.
+        bytes_freed: what they held.
+        seconds: from the moment it was wanted until it was ready.
+        reason: why it came, in words.
+        tier: where its bytes were (`batuta.catalog.entities.Tier`); None: nobody knows.
+        drain_s, unload_s, load_s: the parts: answers under way finished, memory back, loaded; None: not measured.
+    """
 
     kind: ClassVar[str] = "swap"
     model: str
     evicted: tuple[str, ...]
     bytes_freed: int
     seconds: float
+    reason: str = ""
+    tier: str | None = None
+    drain_s: float | None = None
+    unload_s: float | None = None
+    load_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

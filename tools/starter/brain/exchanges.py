@@ -25,7 +25,7 @@ SYSTEM = (
     "Be concise.",
 )
 # How often. Topics of help are many, so they take half; what is unknown has to be seen in many shapes.
-MIX = ((0.50, "help"), (0.09, "identity"), (0.15, "small_talk"), (0.18, "unknown"), (0.05, "plan"), (0.03, "echo"))
+MIX = ((0.47, "help"), (0.10, "identity"), (0.14, "small_talk"), (0.22, "unknown"), (0.03, "plan"), (0.04, "echo"))
 # Saying a text again is what a plan is mostly made of; it is learned soonest from what is nothing else.
 ECHO = {
     "en": ("(Repeat|Say|Copy|Echo)( after me| this| exactly|): {task}", "(Write|Type) (this|the following): {task}"),
@@ -53,7 +53,7 @@ def topic_exchange(topic: Topic, rng: Random, language: str, *, fill: Mapping[st
     names = sorted(grammar.slots(asked) | grammar.slots(said))
     # An answer may hold a path like `/manage/models/{id}`, which is no slot.
     values = {name: rng.choice(fill[name]) if name in fill else f"{{{name}}}" for name in names}
-    return Turn("user", grammar.fill(asked, values)), Turn("assistant", grammar.fill(said, values))
+    return Turn("user", grammar.fill(asked, values), topic.id), Turn("assistant", grammar.fill(said, values))
 
 
 def ways(topic: Topic, language: str) -> tuple[str, ...]:
