@@ -42,10 +42,18 @@ def load_ends(residency: Residency, load_timeout_s: float) -> float:
 
 
 def next_alarm(
-    residencies: Iterable[Residency], waiting: WaitingRoom, now: float, *, load_timeout_s: float
+    residencies: Iterable[Residency],
+    waiting: WaitingRoom,
+    now: float,
+    *,
+    load_timeout_s: float,
+    others: Iterable[float] = (),
 ) -> float | None:
-    """Return the next moment (monotonic seconds) at which a Tick would change something, None if there is none."""
-    times = [waiting.next_deadline()]
+    """Return the next moment (monotonic seconds) at which a Tick would change something, None if there is none.
+
+    others: moments that somebody else has set.
+    """
+    times = [waiting.next_deadline(), *others]
     for residency in residencies:
         if residency.state is S.FAILED:
             times.append(residency.retry_at)
@@ -55,8 +63,4 @@ def next_alarm(
             times.append(ttl_ends(residency))
             if residency.unload_again_at > now:
                 times.append(residency.unload_again_at)
-        elif residency.state in {S.ABSENT, S.ASLEEP}:
-            head = waiting.head(residency.spec.id)
-            if head is not None and head.due > now:
-                times.append(head.due)
     return min((t for t in times if t is not None), default=None)

@@ -19,11 +19,28 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What earlier runs have shown of a model. What they showed of its memory is in its spec already.
+
+    load_s: smoothed seconds of a load, by where the model's bytes were when it began.
+    """
+
+    load_s: Mapping[Tier, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
-    """The catalog knows a model, or knows something new about it."""
+    """The catalog knows a model, or knows something new about it.
+
+    Attributes:
+        spec: the model.
+        can_sleep: its engine has a warm tier.
+        known: what earlier runs have shown; None: nothing.
+    """
 
     spec: ModelSpec
     can_sleep: bool = False
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)

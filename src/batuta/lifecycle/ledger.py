@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class MemoryLedger:
-    """Reservations against one device's budget, in bytes. The sum never exceeds the budget."""
+    """Reservations against one device's budget, in bytes.
+
+    The sum never exceeds the budget. A budget that is lowered below it is met as reservations end; nothing is reserved
+    meanwhile.
+    """
 
     def __init__(self, device: str, budget: int) -> None:
         if budget < 0:
@@ -13,6 +17,7 @@ class MemoryLedger:
         self.budget = budget
         self.reserved = 0
         self._held: dict[str, int] = {}
+        self._allowed_over = 0  # bytes that were reserved already when the budget was lowered
 
     @property
     def held(self) -> dict[str, int]:
@@ -22,7 +27,19 @@ class MemoryLedger:
     @property
     def free(self) -> int:
         """Bytes nobody has booked."""
-        return self.budget - self.reserved
+        return max(0, self.budget - self.reserved)
+
+    @property
+    def excess(self) -> int:
+        """Bytes that are booked beyond the budget, because it was lowered."""
+        return max(0, self.reserved - self.budget)
+
+    def set_budget(self, budget: int) -> None:
+        """Change the budget; what is booked stays booked. Raises ValueError for a negative one."""
+        if budget < 0:
+            raise ValueError(f"the budget of {self.device} must not be negative: {budget}")
+        self.budget = budget
+        self._allowed_over = self.excess
 
     def holds(self, model: str) -> int:
         """Return the bytes booked for the model, 0 if none."""
@@ -63,18 +80,20 @@ class MemoryLedger:
         if 0 < observed < self._held[model]:
             self.reserved -= self._held[model] - observed
             self._held[model] = observed
+            self._allowed_over = min(self._allowed_over, self.excess)
         return self.grow(model, observed)
 
     def release(self, model: str) -> int:
         """End the model's booking; return the bytes that are free again (0 if it had none)."""
         freed = self._held.pop(model, 0)
         self.reserved -= freed
+        self._allowed_over = min(self._allowed_over, self.excess)
         return freed
 
     def check(self) -> None:
         """Raise AssertionError if the books do not balance."""
         assert self.reserved == sum(self._held.values()), f"{self!r}: the sum is wrong"
-        assert 0 <= self.reserved <= self.budget, f"{self!r}: over budget"
+        assert 0 <= self.reserved <= self.budget + self._allowed_over, f"{self!r}: over budget"
 
     def __repr__(self) -> str:
         return f"<MemoryLedger {self.device} {gib(self.reserved)}/{gib(self.budget)} GiB>"

@@ -9,26 +9,42 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from batuta.catalog.entities import Tier
 from batuta.errors import BatutaError, Cause, ModelFailed
 from batuta.lifecycle import events as ev
 from batuta.lifecycle.alarms import is_overstaying, is_past_ttl, load_ends, next_alarm
-from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake
+from batuta.lifecycle.commands import (
+    AbortLoad,
+    Announce,
+    Command,
+    Grant,
+    Refuse,
+    Sleep,
+    StartLoad,
+    StartUnload,
+    Wake,
+    Warm,
+)
 from batuta.lifecycle.cooling import may_insist
-from batuta.lifecycle.eviction import EvictionPolicy, LeastRecentlyUsed
+from batuta.lifecycle.eviction import CheapestSubset, EvictionPolicy
+from batuta.lifecycle.expected import Expected
 from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, STEADY_S
 from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
-from batuta.lifecycle.observed import judge
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
 from batuta.lifecycle.refusals import failure, no_fit, too_late, unknown, why_not
 from batuta.lifecycle.residency import Leaving, Residency, remaining
-from batuta.lifecycle.room import Evict, Load, NeverFits, RoomMaker
+from batuta.lifecycle.room import CallOff, Decision, Evict, Load, NeverFits, RoomMaker, Wait
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
+from batuta.lifecycle.switches import HANDLERS
 from batuta.observe.events import Fact, LoadProgressed, MemoryChanged, ModelStateChanged, QueueChanged, Swapped
 
 S, T = ModelState, Trigger
+HOST = "host"  # the device whose memory is also where models are parked
+PARKS = frozenset({Leaving.ROOM, Leaving.TTL, Leaving.BUDGET})  # leaving the device is enough
 UNLOAD_RETRY_S = 5.0  # an engine that would not unload is asked again after this
 
 
@@ -37,8 +53,8 @@ class Lifecycle:
 
     Args:
         ledgers: device id -> its ledger; a model is booked on `spec.device`.
-        eviction: who makes room.
-        queue: when a waiter may push a busy model out.
+        eviction: who makes room; None: the cheapest subset.
+        queue: when a waiter may push a busy model out; None: `BoundedWait`.
         load_timeout_s: a load that takes longer is aborted, unless its model has a word of its own on that.
     """
 
@@ -56,14 +72,14 @@ class Lifecycle:
         self.leases: dict[str, tuple[str, int]] = {}  # request -> model, epoch
         self.alarm: float | None = None
         self._queue = queue or BoundedWait()
-        self.room = RoomMaker(eviction or LeastRecentlyUsed(), self._queue)
+        self.room = RoomMaker(eviction or CheapestSubset(), self._queue)
         self._load_timeout_s = load_timeout_s
         self._out: list[Command] = []
-        self._is_unsettled = False
+        self.is_unsettled = False
         self._epochs = itertools.count(1)  # never the same twice: a model may be forgotten and come back
+        self.expected = Expected()
+        self.outlook: dict[str, Wait] = {}  # models that are waited for and not on their way -> why not
         self._handlers: dict[type, Callable[[Any, float], None]] = {
-            ev.Registered: self._on_registered,
-            ev.Forgotten: self._on_forgotten,
             ev.Wanted: self._on_wanted,
             ev.Abandoned: self._on_abandoned,
             ev.Released: self._on_released,
@@ -77,22 +93,16 @@ class Lifecycle:
             ev.Unloaded: self._on_unloaded,
             ev.UnloadFailed: self._on_unload_failed,
             ev.Slept: self._on_slept,
-            ev.Observed: self._on_observed,
-            ev.UnloadAsked: self._on_unload_asked,
-            ev.PinChanged: self._on_pin_changed,
-            ev.SwitchedOff: self._on_switched_off,
-            ev.SwitchedOn: self._on_switched_on,
-            ev.ResetAsked: self._on_reset_asked,
-            ev.BudgetSet: self._on_budget_set,
             ev.Tick: self._on_tick,
         }
+        self._handlers.update((kind, partial(handler, self)) for kind, handler in HANDLERS.items())
 
     # The door -----------------------------------------------------------------------------------------------
 
     def handle(self, event: ev.Event, now: float) -> list[Command]:
         """Take in one event at `now` (monotonic seconds); return what is to be done, in order."""
         self._handlers[type(event)](event, now)
-        if self._is_unsettled:
+        if self.is_unsettled:
             self._settle(now)
         commands, self._out = self._out, []
         return commands
@@ -113,36 +123,35 @@ class Lifecycle:
         """
         residency = self.residencies.get(event.model)
         if residency is None:  # 1
-            self._out.append(Refuse(event.request, unknown(event.model)))
+            self.order(Refuse(event.request, unknown(event.model)))
             return
         is_open = residency.state is S.READY and residency.enabled and residency.has_free_slot
         if (is_open and not self.waiting.count(event.model)) or (event.insists and may_insist(residency)):  # 2
             self._grant(event.request, residency, now)
             return
         if (refusal := why_not(residency, now, event.deadline)) is not None:  # 3
-            self._out.append(Refuse(event.request, refusal))
+            self.order(Refuse(event.request, refusal))
             return
         due = self._queue.due(event.priority, now)  # 4
         if not self.waiting.count(event.model):
-            residency.begin_wanting(now)
+            residency.begin_wanting(now, f"{event.request} ({event.priority.name.lower()}) asked for it")
         self.waiting.add(Waiter(event.request, event.model, event.priority, now, event.deadline, due))
         residency.tell(now, f"wanted by {event.request} ({event.priority.name.lower()})")
         self._announce_queue(residency)
-        self._is_unsettled = True
+        self.is_unsettled = True
 
     def _grant(self, request: str, residency: Residency, now: float) -> None:
-        residency.in_flight += 1
-        residency.last_used = now
-        residency.was_used = True
+        residency.note_grant(request, now)
+        self.expected.drop(residency.spec.id)
         self.leases[request] = (residency.spec.id, residency.epoch)
-        self._out.append(Grant(request, residency.spec.id))
+        self.order(Grant(request, residency.spec.id))
 
     def _on_abandoned(self, event: ev.Abandoned, now: float) -> None:
         if (waiter := self.waiting.pop(event.request)) is not None:
             residency = self.residencies[waiter.model]
             residency.tell(now, f"{event.request} left the queue")
             self._announce_queue(residency)
-            self._is_unsettled = True
+            self.is_unsettled = True
 
     def _on_released(self, event: ev.Released, now: float) -> None:
         lease = self.leases.pop(event.request, None)
@@ -152,16 +161,15 @@ class Lifecycle:
         residency = self.residencies.get(model)
         if residency is None or residency.epoch != epoch:
             return
-        residency.in_flight -= 1
-        residency.last_used = now
+        residency.note_release(event.request, now, ok=event.ok)
         if event.ok:
             residency.note_answer()
             if residency.state is S.FAILED:  # it was ejected, and asked all the same
                 residency.forgive()
-                self._move(residency, T.RESET, now, "it answered")
-        is_idle = residency.in_flight == 0 and residency.spec.ttl_s is not None
+                self.move(residency, T.RESET, now, "it answered")
+        is_idle = residency.in_flight == 0 and residency.spec.is_loadable  # a TTL, a return, lowered books may follow
         if residency.state is not S.READY or is_idle or self.waiting:
-            self._is_unsettled = True
+            self.is_unsettled = True
 
     def _on_answer_failed(self, event: ev.AnswerFailed, now: float) -> None:
         """Count a bad answer.
@@ -196,21 +204,23 @@ class Lifecycle:
             return
         residency.stage, residency.fraction = event.stage, event.fraction
         elapsed, left = now - residency.since, remaining(residency, now)
-        self._announce(LoadProgressed(event.model, event.stage, event.fraction, elapsed, left))
+        self.announce(LoadProgressed(event.model, event.stage, event.fraction, elapsed, left))
 
     def _on_loaded(self, event: ev.Loaded, now: float) -> None:
         residency = self.residencies.get(event.model)
         if residency is None or residency.state is not S.LOADING:
             return
-        ledger = self._ledger(residency)
+        ledger = self.ledger_of(residency)
         book = ledger.grow if residency.spec.has_known_size else ledger.settle
         booked = book(event.model, event.memory_bytes)
         residency.fixed = event.fixed
+        if event.tier is not None:
+            residency.load_from = event.tier
         residency.note_load(event.memory_bytes, None if event.was_resident else event.seconds, now)
-        self._move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")
+        load_began, wanted_at = residency.since, residency.room_wanted_at
+        self.move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")
         if residency.evicted:
-            waited = now - (residency.room_wanted_at or residency.since)
-            self._announce(Swapped(event.model, residency.evicted, residency.bytes_evicted, waited))
+            self._announce_swap(residency, load_began, now - (load_began if wanted_at is None else wanted_at), now)
         residency.end_wanting()
         if residency.is_fixed:
             residency.stay()
@@ -228,53 +238,55 @@ class Lifecycle:
         if residency is None or residency.state is not S.LOADING:
             return
         if residency.leaving is not None:  # 1
-            self._move(residency, T.CANCELLED, now, residency.leaving.value)
+            self.move(residency, T.CANCELLED, now, residency.leaving.value)
             return
         can_retry = event.cause is Cause.OUT_OF_MEMORY and not residency.was_retried
         if can_retry and self.room.could_empty(residency, self.residencies.values()):  # 2
             residency.was_retried = residency.wants_empty_device = True
-            self._move(residency, T.LOAD_RETRY, now, event.message)
+            self.move(residency, T.LOAD_RETRY, now, event.message)
             return
         self._fail(residency, T.LOAD_FAILED, event.cause, event.message, now)  # 3
 
     def _fail(self, residency: Residency, trigger: Trigger, cause: Cause, message: str, now: float) -> None:
         is_steady = residency.state is S.READY and now - residency.since >= STEADY_S and trigger is T.CRASHED
         residency.note_failure(cause, message, now, is_first=is_steady)
-        self._move(residency, trigger, now, message)
+        self.move(residency, trigger, now, message)
         if residency.has_given_up:
             residency.enabled = False
             residency.retry_at = None
-            self._move(residency, T.GAVE_UP, now, f"{residency.failures} failures in a row, the last: {message}")
+            self.move(residency, T.GAVE_UP, now, f"{residency.failures} failures in a row, the last: {message}")
         if residency.state is S.DISABLED or trigger is not T.CRASHED:
             # After a crash the waiters stay: the rest is short and the next load may well succeed.
-            self._refuse_all(residency, failure(residency, now), now)
+            self.refuse_all(residency, failure(residency, now), now)
 
     def _on_crashed(self, event: ev.Crashed, now: float) -> None:
         residency = self.residencies.get(event.model)
         if residency is None:
             return
         if residency.state is S.UNLOADING:
-            self._move(residency, T.CRASHED, now, event.message)
+            self.move(residency, T.CRASHED, now, event.message)
         elif residency.state in {S.LOADING, S.READY, S.DRAINING, S.ASLEEP}:
             self._fail(residency, T.CRASHED, Cause.CRASH, event.message, now)
 
     def _on_lost(self, event: ev.Lost, now: float) -> None:
         residency = self.residencies.get(event.model)
         if residency is not None and (residency.state, T.LOST) in TRANSITIONS:
-            self._move(residency, T.LOST, now, event.message)
+            self.move(residency, T.LOST, now, event.message)
 
     # Leaving ------------------------------------------------------------------------------------------------
 
     def _dismiss(self, residency: Residency, why: Leaving, now: float) -> None:
         """Start a model on its way out of memory."""
         residency.leaving = why
-        self._move(residency, T.CHOSEN, now, why.value)
+        self.move(residency, T.CHOSEN, now, why.value)
 
     def _on_unloaded(self, event: ev.Unloaded, now: float) -> None:
         residency = self.residencies.get(event.model)
         if residency is not None and (residency.state is S.UNLOADING or residency.is_settling):
             residency.is_settling = False
-            self._move(residency, T.UNLOADED, now, f"in {event.seconds:.1f} s")
+            residency.unload_s = event.seconds
+            self._note_freed(residency, now)
+            self.move(residency, T.UNLOADED, now, f"in {event.seconds:.1f} s")
 
     def _on_unload_failed(self, event: ev.UnloadFailed, now: float) -> None:
         residency = self.residencies.get(event.model)
@@ -282,33 +294,31 @@ class Lifecycle:
             return
         residency.is_settling = False
         residency.unload_again_at = now + UNLOAD_RETRY_S
-        ledger = self._ledger(residency)
+        ledger = self.ledger_of(residency)
         if event.is_final:
             residency.refused = event.message
         if event.model not in ledger:  # a stray: it holds memory that nobody could book
             if not event.is_final:
-                self._move(residency, T.UNLOADED, now, event.message)
+                self.move(residency, T.UNLOADED, now, event.message)
                 return
             ledger.reserve(event.model, min(residency.need, ledger.free))
         residency.stay()
-        self._move(residency, T.UNLOAD_FAILED, now, event.message)
+        self.move(residency, T.UNLOAD_FAILED, now, event.message)
 
     def _on_slept(self, event: ev.Slept, now: float) -> None:
         residency = self.residencies.get(event.model)
         if residency is not None and residency.state is S.ASLEEP and residency.is_settling:
             residency.is_settling = False
+            residency.unload_s = now - residency.since
+            self._note_freed(residency, now)
             self._release(residency, now)
             residency.tell(now, "asleep, device memory is back")
             why, residency.leaving = residency.leaving, None
-            if why not in {None, Leaving.ROOM, Leaving.TTL}:  # somebody wants it out altogether, meanwhile
+            if why is not None and why not in PARKS:  # somebody wants it out altogether, meanwhile
                 self._dismiss(residency, why, now)
-            self._is_unsettled = True
+            self.is_unsettled = True
 
-    def _on_unload_asked(self, event: ev.UnloadAsked, now: float) -> None:
-        if (residency := self.residencies.get(event.model)) is not None:
-            self._leave(residency, Leaving.ASKED, now)
-
-    def _leave(self, residency: Residency, why: Leaving, now: float) -> None:
+    def leave(self, residency: Residency, why: Leaving, now: float) -> None:
         if residency.leaving is Leaving.FORGOTTEN:
             return  # nothing outranks that
         if residency.state in {S.READY, S.ASLEEP} and not residency.is_settling:
@@ -319,132 +329,34 @@ class Lifecycle:
         elif residency.state is S.LOADING:
             residency.leaving = why
             error = ModelFailed(f"the load of {residency.spec.id} was cancelled: {why.value}", model=residency.spec.id)
-            self._refuse_all(residency, error, now)
+            self.refuse_all(residency, error, now)
             self._abort(residency, now, why.value)
         elif residency.state is S.DRAINING or residency.is_settling:
             residency.leaving = why
-        self._is_unsettled = True
+        self.is_unsettled = True
 
     def _abort(self, residency: Residency, now: float, why: str) -> None:
         if not residency.is_aborting:
             residency.is_aborting = True
             residency.tell(now, f"load aborted: {why}")
-            self._out.append(AbortLoad(residency.spec.id))
+            self.order(AbortLoad(residency.spec.id))
 
-    # The catalog and a person's switches --------------------------------------------------------------------
-
-    def _on_registered(self, event: ev.Registered, now: float) -> None:
-        spec = event.spec
-        residency = self.residencies.get(spec.id)
-        is_new = residency is None
-        if residency is None:
-            residency = Residency(spec, since=now, epoch=next(self._epochs))
-            self.residencies[spec.id] = residency
-            if not spec.is_loadable:
-                self._move(residency, T.APPEARED, now, "not loaded here, always there")
-        was_enabled = residency.spec.enabled
-        residency.can_sleep, residency.pinned = event.can_sleep, spec.pinned
-        residency.take_spec(spec, is_booked=spec.id in self._ledger(residency))
-        if residency.leaving is Leaving.FORGOTTEN:
-            residency.leaving = Leaving.ASKED
-        if spec.enabled and not residency.enabled and not was_enabled:
-            self._on_switched_on(ev.SwitchedOn(spec.id), now)
-        elif not spec.enabled and residency.enabled:
-            self._on_switched_off(ev.SwitchedOff(spec.id), now)
-        # Nobody can wait for a model that has just come; settling for each of thousands would hold everything up.
-        self._is_unsettled = not (is_new and spec.enabled)
-
-    def _on_forgotten(self, event: ev.Forgotten, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is None:
-            return
-        self._refuse_all(residency, unknown(event.model, has_left=True), now)
-        self._leave(residency, Leaving.FORGOTTEN, now)
-        residency.leaving = Leaving.FORGOTTEN
-
-    def _on_pin_changed(self, event: ev.PinChanged, now: float) -> None:
-        if (residency := self.residencies.get(event.model)) is not None:
-            residency.pinned = event.pinned
-            residency.tell(now, "pinned" if event.pinned else "unpinned")
-            self._is_unsettled = True
-
-    def _on_switched_off(self, event: ev.SwitchedOff, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is None:
-            return
-        residency.enabled = False
-        if residency.state is S.READY and not residency.spec.is_loadable:
-            self._move(residency, T.VANISHED, now, "a person switched it off")
-        if residency.state in {S.ABSENT, S.FAILED}:
-            self._move(residency, T.DISABLE, now, "a person switched it off")
-        else:
-            self._leave(residency, Leaving.DISABLE, now)
-        if (refusal := why_not(residency, now, now)) is not None:
-            self._refuse_all(residency, refusal, now)
-
-    def _on_switched_on(self, event: ev.SwitchedOn, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is None:
-            return
-        residency.enabled = True
-        residency.forgive()
-        if residency.leaving is Leaving.DISABLE:
-            residency.leaving = Leaving.ASKED
-        if residency.state is S.DISABLED:
-            self._move(residency, T.ENABLE, now, "a person switched it on")
-        self._is_unsettled = True
-
-    def _on_reset_asked(self, event: ev.ResetAsked, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is None:
-            return
-        if residency.state is S.DISABLED:
-            if residency.failures and residency.spec.enabled:
-                self._on_switched_on(ev.SwitchedOn(event.model), now)
-            return
-        residency.forgive()
-        if residency.state is S.FAILED:
-            self._move(residency, T.RESET, now, "a person reset it")
-        self._is_unsettled = True
-
-    def _on_observed(self, event: ev.Observed, now: float) -> None:
-        """Have our books follow what an engine really holds; see `observed.judge`."""
-        for model in sorted(event.covers):
-            residency = self.residencies.get(model)
-            if residency is None or not residency.spec.is_loadable:
-                continue
-            ledger = self._ledger(residency)
-            if (verdict := judge(residency, ledger, event)) is not None:
-                if verdict.booked is not None:
-                    ledger.reserve(model, verdict.booked)
-                    residency.last_used = now
-                self._move(residency, verdict.trigger, now, verdict.detail)
-                if verdict.trigger is T.STRAY:
-                    self._out.append(StartUnload(model))
-            if residency.state in {S.READY, S.DRAINING}:
-                self._is_unsettled |= residency.note_fixed(event.fixed.get(model, ""), now)
-                if residency.is_fixed:  # what it holds and could not be booked is booked as room comes
-                    ledger.grow(model, event.residents[model])
-
-    def _on_budget_set(self, event: ev.BudgetSet, now: float) -> None:  # noqa: ARG002  # handlers share one shape
-        ledger = self.ledgers[event.device]
-        ledger.budget = max(event.budget, ledger.reserved)
-        self._is_unsettled = True
+    # Time -----------------------------------------------------------------------------------------------------
 
     def _on_tick(self, event: ev.Tick, now: float) -> None:  # noqa: ARG002  # handlers share one shape
         for waiter in self.waiting.expired(now):
             self.waiting.pop(waiter.request)
             residency = self.residencies[waiter.model]
-            self._out.append(Refuse(waiter.request, too_late(waiter, residency, now)))
+            self.order(Refuse(waiter.request, too_late(waiter, residency, now)))
             residency.tell(now, f"{waiter.request} passed its deadline")
             self._announce_queue(residency)
         for residency in self.residencies.values():
             if residency.state is S.FAILED and residency.retry_at is not None and residency.retry_at <= now:
                 residency.on_probation = True
-                self._move(residency, T.COOLED, now, "one probe is let through")
+                self.move(residency, T.COOLED, now, "one probe is let through")
             elif residency.state is S.LOADING and now >= (ends := load_ends(residency, self._load_timeout_s)):
                 self._abort(residency, now, f"it took longer than {ends - residency.since:.0f} s")
-        self._is_unsettled = True
+        self.is_unsettled = True
 
     # Settling: after every event that may let something else happen -----------------------------------------
 
@@ -460,8 +372,8 @@ class Lifecycle:
         5. Room is made for what is waited for; what has room is loaded.
         6. Drained models leave.
         """
-        while self._is_unsettled:
-            self._is_unsettled = False
+        while self.is_unsettled:
+            self.is_unsettled = False
             for residency in list(self.residencies.values()):
                 self._settle_one(residency, now)
             for model in self.waiting.models():  # 4
@@ -470,7 +382,15 @@ class Lifecycle:
             for residency in self.residencies.values():
                 if residency.state is S.DRAINING and residency.in_flight == 0:  # 6
                     self._depart(residency, now)
-        self.alarm = next_alarm(self.residencies.values(), self.waiting, now, load_timeout_s=self._load_timeout_s)
+        coming = [e.at for e in self.expected.all(self.residencies, now) if e.at > now]
+        moments = [wait.until for wait in self.outlook.values() if wait.until is not None and wait.until > now]
+        self.alarm = next_alarm(
+            self.residencies.values(),
+            self.waiting,
+            now,
+            load_timeout_s=self._load_timeout_s,
+            others=(*coming, *moments, *self.expected.ends(now)),
+        )
 
     def _settle_one(self, residency: Residency, now: float) -> None:
         state, spec = residency.state, residency.spec
@@ -478,63 +398,125 @@ class Lifecycle:
             del self.residencies[spec.id]
         elif state is S.ABSENT and not residency.enabled:
             residency.leaving = None
-            self._move(residency, T.DISABLE, now, "switched off")
+            self.move(residency, T.DISABLE, now, "switched off")
         elif state is S.ABSENT and not spec.is_loadable:  # 2
-            self._move(residency, T.APPEARED, now, "its rest is over")
+            self.move(residency, T.APPEARED, now, "its rest is over")
         elif residency.is_fixed and residency.leaving is Leaving.FORGOTTEN:  # 1
             if residency.in_flight == 0:
-                self._move(residency, T.VANISHED, now, "its engine cannot unload it, and the catalog has it no more")
+                self.move(residency, T.VANISHED, now, "its engine cannot unload it, and the catalog has it no more")
         elif state is S.DRAINING and (
-            why := self.room.may_stay(residency, self._ledger(residency), self.waiting, self.residencies)
+            why := self.room.may_stay(residency, self.ledger_of(residency), self.waiting, self.residencies)
         ):  # 3
             residency.leaving = None
-            self._move(residency, T.REVIVED, now, why)
+            self.move(residency, T.REVIVED, now, why)
         elif is_past_ttl(residency, now) and not self.waiting.count(spec.id):
             self._dismiss(residency, Leaving.TTL, now)
         elif is_overstaying(residency, now):
             self._dismiss(residency, residency.leaving or Leaving.DISABLE, now)
 
     def _make_room(self, now: float) -> None:
-        for decision in self.room.decide(self.waiting, self.residencies, self.ledgers, now):
-            residency = self.residencies[decision.model]
-            match decision:
-                case Load():
-                    self._begin_load(residency, now)
-                case Evict(victims=victims):
-                    residency.evicted = (*residency.evicted, *(v for v in victims if v not in residency.evicted))
-                    residency.tell(now, f"makes room by evicting {', '.join(victims)}")
-                    for victim in victims:
-                        self._evict(self.residencies[victim], residency, now)
-                    self.waiting.count_swap((*victims, decision.model))
-                case NeverFits():
-                    self._refuse_all(residency, no_fit(decision), now)
+        """Carry out what is decided: 1. a budget was lowered; 2. for those who wait; 3. for those who are expected."""
+        for ledger in self.ledgers.values():
+            if ledger.excess:  # 1
+                for victim in self.room.too_much(ledger, self.waiting, self.residencies, now):
+                    self._dismiss(self.residencies[victim], Leaving.BUDGET, now)
+        self.outlook.clear()
+        for decision in self.room.decide(self.waiting, self.residencies, self.ledgers, now):  # 2
+            self._carry_out(decision, now)
+        comers = {e.residency.spec.id: e for e in self.expected.all(self.residencies, now) if e.at <= now}
+        if not comers:
+            return
+        ready = [e.residency for e in comers.values()]
+        wish = self.room.decide_expected(ready, self.waiting, self.residencies, self.ledgers, now)
+        if wish is not None:  # 3
+            comer = self.residencies[wish.model]
+            if not comer.is_expected:
+                comer.begin_wanting(now, comers[wish.model].why)
+                comer.is_expected = True
+            self._carry_out(wish, now)
+
+    def _carry_out(self, decision: Decision, now: float) -> None:
+        residency = self.residencies[decision.model]
+        match decision:
+            case Load():
+                self._begin_load(residency, now)
+            case Evict(victims=victims):
+                residency.evicted = (*residency.evicted, *(v for v in victims if v not in residency.evicted))
+                residency.tell(now, f"makes room by evicting {', '.join(victims)}")
+                for victim in victims:
+                    self._evict(self.residencies[victim], residency, now)
+                self.waiting.count_swap((*victims, decision.model))
+            case Wait():
+                self.outlook[decision.model] = decision
+                if residency.tier is Tier.DISK and not residency.is_warmed:
+                    residency.is_warmed = True
+                    self.order(Warm(decision.model))
+            case CallOff():
+                residency.leaving = Leaving.ROOM
+                self._abort(residency, now, "somebody waits for its room, and nobody for it")
+            case NeverFits():
+                self.refuse_all(residency, no_fit(decision), now)
 
     def _evict(self, victim: Residency, winner: Residency, now: float) -> None:
-        winner.bytes_evicted += self._ledger(victim).holds(victim.spec.id)
-        victim.leaving = Leaving.ROOM
-        self._move(victim, T.CHOSEN, now, f"{winner.spec.id} needs its room")
+        winner.bytes_evicted += self.ledger_of(winner).holds(victim.spec.id)
+        winner.swap.chosen = now if winner.swap.chosen is None else winner.swap.chosen
+        victim.leaving = Leaving.HOST_ROOM if victim.state is S.ASLEEP else Leaving.ROOM
+        victim.leaves_for, victim.was_displaced = winner.spec.id, True
+        self.move(victim, T.CHOSEN, now, f"{winner.spec.id} needs its room")
 
     def _begin_load(self, residency: Residency, now: float) -> None:
-        ledger, model = self._ledger(residency), residency.spec.id
+        ledger, model = self.ledger_of(residency), residency.spec.id
         was_asleep = residency.state is S.ASLEEP
         ledger.reserve(model, residency.need)
         residency.wants_empty_device, residency.leaving = False, None
-        residency.stage, residency.fraction = "starting", None
+        residency.stage, residency.fraction, residency.load_from = "starting", None, residency.tier
         books = f"{size_text(residency.need)} booked, {size_text(ledger.free)} left of {size_text(ledger.budget)}"
-        self._move(residency, T.ROOM_MADE, now, books)
-        self._out.append(Wake(model) if was_asleep else StartLoad(model, residency.evicted))
+        self.move(residency, T.ROOM_MADE, now, books)
+        self.order(Wake(model) if was_asleep else StartLoad(model, residency.evicted))
 
     def _depart(self, residency: Residency, now: float) -> None:
         model = residency.spec.id
         if not residency.spec.is_loadable:
-            self._move(residency, T.VANISHED, now, "not loaded here")
-        elif residency.can_sleep and residency.leaving in {Leaving.ROOM, Leaving.TTL}:
+            self.move(residency, T.VANISHED, now, "not loaded here")
+        elif residency.can_sleep and residency.leaving in PARKS and self._book_parking(residency, now):
+            self._note_drained(residency, now)
             residency.is_settling = True
-            self._move(residency, T.DRAINED_TO_SLEEP, now)
-            self._out.append(Sleep(model))
+            self.move(residency, T.DRAINED_TO_SLEEP, now)
+            self.order(Sleep(model))
         else:
-            self._move(residency, T.DRAINED, now)
-            self._out.append(StartUnload(model))
+            self._note_drained(residency, now)
+            self.move(residency, T.DRAINED, now)
+            self.order(StartUnload(model))
+
+    def _book_parking(self, residency: Residency, now: float) -> bool:
+        """Book the host memory that a parked model takes; others that are parked there leave for it by the same rule.
+
+        A device that is the host's memory itself has nothing beside it.
+        """
+        host = self.ledgers.get(HOST)
+        if host is None or residency.spec.device == HOST:
+            return True
+        need = residency.spec.memory.weights or residency.need
+        victims = self.room.for_parking(host, need, self.waiting, self.residencies, now)
+        if victims is None:
+            residency.tell(now, f"not parked: {size_text(need)} of host memory are not to be had")
+            return False
+        if victims:  # their memory is not back in this moment; the next model that is parked finds it
+            for victim in victims:
+                self._dismiss(self.residencies[victim], Leaving.HOST_ROOM, now)
+            residency.tell(now, f"not parked: {', '.join(victims)} had to leave host memory first")
+            return False
+        host.reserve(residency.spec.id, need)
+        self.announce_memory(host)
+        return True
+
+    def _note_drained(self, victim: Residency, now: float) -> None:
+        if (winner := self.residencies.get(victim.leaves_for)) is not None:
+            winner.swap.drained = now
+
+    def _note_freed(self, victim: Residency, now: float) -> None:
+        if (winner := self.residencies.get(victim.leaves_for)) is not None:
+            winner.swap.freed = now
 
     def _serve(self, residency: Residency, now: float) -> None:
         if residency.state is not S.READY:
@@ -547,52 +529,82 @@ class Lifecycle:
         if served:
             self._announce_queue(residency)
 
-    def _refuse_all(self, residency: Residency, error: BatutaError, now: float) -> None:
+    def refuse_all(self, residency: Residency, error: BatutaError, now: float) -> None:
         waiters = self.waiting.of(residency.spec.id)
         for waiter in waiters:
             self.waiting.pop(waiter.request)
-            self._out.append(Refuse(waiter.request, error))
+            self.order(Refuse(waiter.request, error))
         if waiters:
             residency.tell(now, f"{len(waiters)} refused: {error.message}")
             self._announce_queue(residency)
-            self._is_unsettled = True
+            self.is_unsettled = True
 
     # The one way to change a state --------------------------------------------------------------------------
 
-    def _move(self, residency: Residency, trigger: Trigger, now: float, detail: str = "") -> None:
+    def move(self, residency: Residency, trigger: Trigger, now: float, detail: str = "") -> None:
         old = residency.state
         new = TRANSITIONS[old, trigger]
         reason = f"{trigger.value}: {detail}" if detail else trigger.value
         residency.enter(new, reason, now)
         if new in {S.ABSENT, S.FAILED, S.DISABLED} or trigger is T.SEEN_ASLEEP:
-            residency.end_stay(next(self._epochs))
+            residency.end_stay(self.next_epoch())
             self._release(residency, now)
+        if residency.spec.device != HOST and new not in {S.ASLEEP, S.LOADING, S.DRAINING, S.UNLOADING}:
+            self._release_parking(residency)
         cause = residency.cause.value if residency.cause and new in {S.FAILED, S.DISABLED} else None
         message = residency.message if cause else None
-        self._announce(ModelStateChanged(residency.spec.id, old.value, new.value, reason, cause, message))
+        self.announce(ModelStateChanged(residency.spec.id, old.value, new.value, reason, cause, message))
         if S.LOADING in {old, new}:
-            self._announce_memory(residency)
-        self._is_unsettled = True
+            self.announce_memory(self.ledger_of(residency))
+        self.is_unsettled = True
 
     def _release(self, residency: Residency, now: float) -> None:
-        freed = self._ledger(residency).release(residency.spec.id)
+        freed = self.ledger_of(residency).release(residency.spec.id)
         if freed:
             residency.tell(now, f"{size_text(freed)} given back")
-            self._announce_memory(residency)
+            self.announce_memory(self.ledger_of(residency))
 
-    def _ledger(self, residency: Residency) -> MemoryLedger:
+    def _release_parking(self, residency: Residency) -> None:
+        host = self.ledgers.get(HOST)
+        if host is not None and host.release(residency.spec.id):
+            self.announce_memory(host)
+
+    def next_epoch(self) -> int:
+        """Return a number that no stay in memory has had."""
+        return next(self._epochs)
+
+    def order(self, command: Command) -> None:
+        """Have something done, after what was ordered before."""
+        self._out.append(command)
+
+    def ledger_of(self, residency: Residency) -> MemoryLedger:
         return self.ledgers[residency.spec.device]
 
-    def _announce(self, fact: Fact) -> None:
-        self._out.append(Announce(fact))
+    def announce(self, fact: Fact) -> None:
+        self.order(Announce(fact))
+
+    def _announce_swap(self, winner: Residency, load_began: float, seconds: float, now: float) -> None:
+        drain_s, unload_s = winner.swap.parts(load_began)
+        swapped = Swapped(
+            winner.spec.id,
+            winner.evicted,
+            winner.bytes_evicted,
+            seconds,
+            reason=winner.wanted_for,
+            tier=winner.load_from.value,
+            drain_s=drain_s,
+            unload_s=unload_s,
+            load_s=now - load_began,
+        )
+        self.announce(swapped)
 
     def _announce_queue(self, residency: Residency) -> None:
         model = residency.spec.id
-        self._announce(QueueChanged(model, self.waiting.count(model), residency.in_flight))
+        self.announce(QueueChanged(model, self.waiting.count(model), residency.in_flight))
 
-    def _announce_memory(self, residency: Residency) -> None:
-        ledger = self._ledger(residency)
-        self._announce(MemoryChanged(ledger.device, ledger.budget, ledger.reserved, ledger.held))
+    def announce_memory(self, ledger: MemoryLedger) -> None:
+        """Tell what a device holds now."""
+        self.announce(MemoryChanged(ledger.device, ledger.budget, ledger.reserved, ledger.held))
 
     def __repr__(self) -> str:
         books = ", ".join(f"{gib(b.reserved)}/{gib(b.budget)} GiB" for b in self.ledgers.values())

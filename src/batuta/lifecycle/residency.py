@@ -7,13 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import median
+from typing import TYPE_CHECKING
 
-from batuta.catalog.entities import ModelSpec
+from batuta.catalog.entities import ModelSpec, Tier
 from batuta.errors import Cause
 from batuta.lifecycle.events import Limited
 from batuta.lifecycle.health import GIVE_UP_AFTER, RESTS, cooldown
+from batuta.lifecycle.load_times import LoadTimes
+from batuta.lifecycle.reuse import Reuse
 from batuta.lifecycle.states import ModelState
 
+if TYPE_CHECKING:
+    from batuta.lifecycle.forecast import Forecast
+
+CACHED_SHARE = 0.9  # of a file: the rest is read while the first is copied
+ANSWER_WEIGHT = 0.2  # of the newest answer: their lengths differ much
+RESIDENT = frozenset({ModelState.READY, ModelState.LOADING, ModelState.DRAINING})
 STORY_LINES = 200  # some hours of a busy model; 200 lines of 200 bytes are 40 kB
 
 
@@ -21,6 +30,8 @@ class Leaving(StrEnum):
     """Why a model is on its way out."""
 
     ROOM = "room is needed"
+    BUDGET = "the memory budget was lowered"
+    HOST_ROOM = "the host memory it is parked in is needed"
     TTL = "not used for its keep-alive time"
     ASKED = "a person asked"
     DISABLE = "a person switched it off"
@@ -36,6 +47,22 @@ class StoryLine:
     text: str
     old: ModelState | None = None
     new: ModelState | None = None
+
+
+@dataclass(slots=True)
+class SwapTimes:
+    """When the steps of making room for a model were over, in monotonic seconds; None: not yet, or not needed."""
+
+    chosen: float | None = None
+    drained: float | None = None
+    freed: float | None = None
+
+    def parts(self, load_began: float) -> tuple[float | None, float | None]:
+        """Return the seconds that victims took to finish their answers, and to give their memory back."""
+        if self.chosen is None:
+            return None, None
+        drained = self.chosen if self.drained is None else self.drained
+        return drained - self.chosen, (load_began if self.freed is None else self.freed) - drained
 
 
 @dataclass(slots=True)
@@ -69,6 +96,12 @@ class Residency:
     evicted: tuple[str, ...] = ()
     bytes_evicted: int = 0
     room_wanted_at: float | None = None
+    wanted_for: str = ""  # why it is loaded, in words
+    swap: SwapTimes = field(default_factory=SwapTimes)  # of the room that is made for it
+    leaves_for: str = ""  # the model whose room it makes
+    was_displaced: bool = False  # it left to make room, and nobody has had it back or sent it away since
+    is_expected: bool = False  # its load is for a hint or a return: nobody waits for it yet
+    is_warmed: bool = False  # its file is being read ahead
     wants_empty_device: bool = False  # out of memory once: everything unpinned leaves, then one retry
     was_retried: bool = False
     is_settling: bool = False  # a Sleep is under way
@@ -77,6 +110,14 @@ class Residency:
     fixed: str = ""  # why its engine cannot unload it, as the engine says; empty: it can
     refused: str = ""  # why its engine would not unload it, for good, when it was told to
     learned_bytes: int = 0
+    resident_at: float = 0.0  # since when it is in memory
+    granted_at: dict[str, float] = field(default_factory=dict)  # answers under way -> when they began
+    answer_s: float | None = None  # smoothed seconds of an answer
+    unload_s: float | None = None  # of the last time it left
+    cached_share: float | None = None  # of its files in the machine's file cache, when last told
+    load_from: Tier = Tier.DISK  # where its bytes were when the load under way began
+    times: LoadTimes = field(default_factory=LoadTimes)
+    reuse: Reuse = field(default_factory=Reuse)
     load_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=5))
     loads: int = 0
     story: deque[StoryLine] = field(default_factory=lambda: deque(maxlen=STORY_LINES))
@@ -85,6 +126,52 @@ class Residency:
     def need(self) -> int:
         """Bytes to book: the estimate, or what was seen if that was more."""
         return max(self.spec.need_bytes, self.learned_bytes) if self.spec.is_loadable else 0
+
+    @property
+    def tier(self) -> Tier:
+        """Where its bytes are now, as far as is known: a file that was read once is taken to be in the file cache."""
+        if not self.spec.is_loadable:
+            return Tier.REMOTE
+        if self.state in RESIDENT:
+            return Tier.RESIDENT
+        if self.state is ModelState.ASLEEP:
+            return Tier.PARKED
+        is_cached = bool(self.loads) if self.cached_share is None else self.cached_share >= CACHED_SHARE
+        return Tier.CACHED if is_cached else Tier.DISK
+
+    @property
+    def tier_after(self) -> Tier:
+        """Where its bytes will be once it has left memory."""
+        return Tier.PARKED if self.can_sleep else Tier.CACHED
+
+    def load_s_from(self, tier: Tier) -> float:
+        """Return the seconds that a load from there is expected to take."""
+        return self.times.expected(tier, self.need)
+
+    @property
+    def load_s(self) -> float:
+        """Expected seconds until it could answer, from where its bytes are now; 0 when it can."""
+        return self.load_s_from(self.tier)
+
+    def reuse_at(self, now: float) -> float:
+        """Return its uses, each worth half as much after half an hour."""
+        return self.reuse.at(now)
+
+    def note_grant(self, request: str, now: float) -> None:
+        """Count an answer that begins."""
+        self.in_flight += 1
+        self.granted_at[request] = self.last_used = now
+        self.was_used, self.was_displaced = True, False
+        self.reuse.note(now)
+
+    def note_release(self, request: str, now: float, *, ok: bool | None) -> None:
+        """Count an answer that has ended; one that did not go well says nothing of how long answers take."""
+        self.in_flight -= 1
+        self.last_used = now
+        began = self.granted_at.pop(request, None)
+        if began is not None and ok:
+            before = now - began if self.answer_s is None else self.answer_s
+            self.answer_s = before + ANSWER_WEIGHT * (now - began - before)
 
     @property
     def is_fixed(self) -> bool:
@@ -118,6 +205,8 @@ class Residency:
     def enter(self, state: ModelState, reason: str, now: float) -> None:
         """Be in another state. Only `Lifecycle` knows which may follow."""
         self.story.append(StoryLine(now, reason, self.state, state))
+        if state is ModelState.READY and self.state is not ModelState.DRAINING:
+            self.resident_at = now
         self.state, self.since = state, now
         if state is not ModelState.LOADING:
             self.stage = self.fraction = None
@@ -126,7 +215,8 @@ class Residency:
     def end_stay(self, epoch: int) -> None:
         """Be out of memory: no lease of this stay counts any more, and the next one may be at another server."""
         self.epoch, self.in_flight, self.is_settling = epoch, 0, False
-        self.fixed = self.refused = ""
+        self.granted_at.clear()
+        self.fixed = self.refused = self.leaves_for = ""
         self.stay()
 
     def stay(self) -> None:
@@ -176,19 +266,22 @@ class Residency:
         self.last_used = now
         self.bad_answers = 0
         self.was_retried = self.wants_empty_device = False
+        self.cached_share, self.is_warmed = None, False
         if seconds is not None:
             self.loads += 1
             self.load_seconds.append(seconds)
+            self.times.note(self.load_from, seconds)
 
-    def begin_wanting(self, now: float) -> None:
+    def begin_wanting(self, now: float, why: str) -> None:
         """Note that the first of a new queue has come: what an earlier queue waited for is not its story."""
         if self.state in {ModelState.ABSENT, ModelState.ASLEEP, ModelState.FAILED}:
-            self.evicted, self.bytes_evicted = (), 0
-        self.room_wanted_at = now
+            self.evicted, self.bytes_evicted, self.swap = (), 0, SwapTimes()
+        self.room_wanted_at, self.wanted_for = now, why
 
     def end_wanting(self) -> None:
         """Note that what was wanted is there."""
-        self.evicted, self.bytes_evicted, self.room_wanted_at = (), 0, None
+        self.evicted, self.bytes_evicted, self.room_wanted_at, self.swap = (), 0, None, SwapTimes()
+        self.is_expected = False
 
     def take_spec(self, spec: ModelSpec, *, is_booked: bool) -> None:
         """Take over what the catalog says now.
@@ -203,7 +296,8 @@ class Residency:
             spec.slots,
             spec.memory,
         ):
-            self.learned_bytes = 0  # 1
+            self.learned_bytes, self.cached_share = 0, None  # 1
+            self.times.forget()
         self.spec = replace(spec, device=old.device) if is_booked else spec  # 2
 
     @property
@@ -221,7 +315,8 @@ class ResidencyView:
     """What others may know of a residency. `since`, `last_used` and `retry_at` are wall seconds.
 
     `waits_for`: the models that a waiting one waits for; itself while it has to leave before it can come back.
-    `fixed`: why it cannot be unloaded; empty: it can.
+    `fixed`: why it cannot be unloaded; empty: it can. `tier`: where its bytes are.
+    `forecast`: what its first waiter waits for; None where nobody waits for it, and it is not being loaded.
     """
 
     model_id: str
@@ -245,6 +340,8 @@ class ResidencyView:
     queue_position: int | None
     waits_for: tuple[str, ...] = ()
     fixed: str = ""
+    tier: Tier | None = None
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +368,8 @@ class LoadPlan:
     """Whether a model would fit, and what it would cost. Bytes, seconds.
 
     `fits`: now | after_evicting | after_unpinning (`pinned_by` has the models) | after_stopping (`held_by` has the
-    models whose servers a person has to stop) | never, not even on an empty device.
+    models whose servers a person has to stop) | never, not even on an empty device. `seconds`: of the load alone, from
+    `tier`, where its bytes are.
     """
 
     model: str
@@ -284,6 +382,7 @@ class LoadPlan:
     reason: str
     pinned_by: tuple[str, ...] = ()
     held_by: tuple[str, ...] = ()
+    tier: Tier | None = None
 
 
 def remaining(residency: Residency, now: float) -> float | None:

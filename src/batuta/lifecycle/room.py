@@ -6,20 +6,26 @@ For each model that somebody waits for, the one due first first:
    too little: it never fits, refuse.
 2. After an out-of-memory it wants the device empty: everything unpinned leaves, then it is tried once more.
 3. Nothing is loading on the device and it fits into what is free: load it.
-4. It fits once the models that are already leaving have left, or another load is under way: wait.
-5. It fits if idle models leave: they leave.
+4. It fits once the models that are already leaving have left, or another load is under way: wait. A load for which
+   nobody waits, only a hint or a return, is called off.
+5. It fits if idle models leave: the cheapest of them leave.
 6. It fits if busy models leave too, and its waiter is overdue: they are closed to new requests and drained. A model
-   whose own waiter is due earlier is left alone: it would be the first to be loaded again.
-7. It would fit so, but the waiter is not overdue yet: wait.
+   whose own waiter is due earlier is left alone: it would be the first to be loaded again. So is one that has not been
+   there for some times what its swap costs.
+7. It would fit so, but it is not time yet: wait until then.
 
 What an earlier model in the queue waits for is set aside, so that a later, smaller one cannot take it away.
+
+Where nobody waits for anything, models that are expected (a hint, a return) are loaded by rules 3 and 5 alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
+from batuta.catalog.entities import Tier
 from batuta.lifecycle.eviction import Candidate, EvictionPolicy
 from batuta.lifecycle.ledger import MemoryLedger, size_text
 from batuta.lifecycle.queueing import QueuePolicy, Waiter, WaitingRoom
@@ -75,7 +81,41 @@ class NeverFits:
         return "after_unpinning" if self.pinned_by else "never"
 
 
-Decision = Load | Evict | NeverFits
+class WaitReason(StrEnum):
+    """Why a waited-for model is not loaded yet."""
+
+    ROOM = "what would make room is kept for others"
+    BUSY = "models that would make room are answering"
+    LOADING = "another model is being loaded"
+    LEAVING = "models that make room are leaving"
+    TURN = "another model's turn is earlier"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The model is waited for and has to wait itself.
+
+    Attributes:
+        model: which.
+        reason: for what.
+        victims: who will make room for it, where that is known.
+        until: monotonic seconds from which busy victims are drained; None: something else has to happen first.
+    """
+
+    model: str
+    reason: WaitReason
+    victims: tuple[str, ...] = ()
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallOff:
+    """The load of this model is for nobody who waits, and somebody waits for its room."""
+
+    model: str
+
+
+Decision = Load | Evict | NeverFits | Wait | CallOff
 
 
 @dataclass(slots=True)
@@ -85,6 +125,7 @@ class _Books:
     free: int
     coming: int
     is_loading: bool
+    for_nobody: str = ""
     spoken_for: set[str] = field(default_factory=set)
 
     def set_aside(self, need: int) -> None:
@@ -108,7 +149,7 @@ class RoomMaker:
         ledgers: Mapping[str, MemoryLedger],
         now: float,
     ) -> list[Decision]:
-        """Return what to do now, in order. Each decision is about another model."""
+        """Return what to do now for those that are waited for, in order. At most one decision a model."""
         decisions: list[Decision] = []
         books: dict[str, _Books] = {}
         for model in waiting.models():
@@ -118,21 +159,96 @@ class RoomMaker:
             ledger = ledgers[residency.spec.device]
             page = books.get(ledger.device)
             if page is None:
-                page = books[ledger.device] = self._open(ledger, residencies.values())
-            decision = self._one(residency, ledger, page, waiting, residencies, now)
-            if decision is not None:
-                decisions.append(decision)
+                page = books[ledger.device] = self._open(ledger, residencies.values(), waiting)
+            decisions.append(self._one(residency, ledger, page, waiting, residencies, now))
+            if page.for_nobody and residency.need > ledger.free:
+                decisions.append(CallOff(page.for_nobody))
+                page.for_nobody = ""
         return decisions
 
-    def _open(self, ledger: MemoryLedger, residencies: Iterable[Residency]) -> _Books:
-        here = [r for r in residencies if r.spec.device == ledger.device]
+    def decide_expected(
+        self,
+        expected: Iterable[Residency],
+        waiting: WaitingRoom,
+        residencies: Mapping[str, Residency],
+        ledgers: Mapping[str, MemoryLedger],
+        now: float,
+    ) -> Decision | None:
+        """Return what to do for the first of the models that are expected, where nobody waits on its device.
+
+        Only idle models leave for it, and none that is expected itself.
+        """
+        expected = list(expected)
+        names = {r.spec.id for r in expected}
+        for residency in expected:
+            device = residency.spec.device
+            if residency.state not in {S.ABSENT, S.ASLEEP} or residency.is_settling:
+                continue
+            if any(residencies[model].spec.device == device for model in waiting.models()):
+                continue
+            ledger = ledgers[device]
+            page = self._open(ledger, residencies.values(), waiting)
+            if page.is_loading or page.coming or residency.need > ledger.budget:
+                continue
+            if residency.need <= page.free:
+                return Load(residency.spec.id)
+            candidates = self._candidates(ledger, residencies.values(), waiting, now, spare=names)
+            idle = [c for c in candidates if not c.is_busy]
+            victims = self._eviction.victims(residency.need - page.free, idle, now)
+            if victims:
+                return Evict(residency.spec.id, victims)
+        return None
+
+    def too_much(
+        self,
+        ledger: MemoryLedger,
+        waiting: WaitingRoom,
+        residencies: Mapping[str, Residency],
+        now: float,
+    ) -> tuple[str, ...]:
+        """Return who has to leave because a device's budget was lowered below what is booked; busy ones are drained.
+
+        Where those who may leave are not enough, all of them leave.
+        """
+        coming = self._open(ledger, residencies.values(), waiting).coming
+        missing = ledger.excess - coming
+        if missing <= 0:
+            return ()
+        candidates = self._candidates(ledger, residencies.values(), waiting, now)
+        victims = self._eviction.victims(missing, candidates, now)
+        return tuple(c.model for c in candidates) if victims is None else victims
+
+    def for_parking(
+        self,
+        ledger: MemoryLedger,
+        need: int,
+        waiting: WaitingRoom,
+        residencies: Mapping[str, Residency],
+        now: float,
+    ) -> tuple[str, ...] | None:
+        """Return which parked models leave host memory so that another can be parked there; None: it cannot be."""
+        if need <= ledger.free:
+            return ()
+        candidates = self._candidates(ledger, residencies.values(), waiting, now)
+        parked = [c for c in candidates if residencies[c.model].state is S.ASLEEP]
+        return self._eviction.victims(need - ledger.free, parked, now)
+
+    def _open(self, ledger: MemoryLedger, residencies: Iterable[Residency], waiting: WaitingRoom) -> _Books:
+        here = [r for r in residencies if r.spec.device == ledger.device or r.spec.id in ledger]
         coming = sum(ledger.holds(r.spec.id) for r in here if r.state in LEAVING or r.is_settling)
         # A stray on its way out is in no book, and its memory is taken all the same: it is waited for like a load.
-        is_loading = any(
-            r.state is S.LOADING or (r.state is S.UNLOADING and r.spec.id not in ledger and r.spec.is_loadable)
+        loading = [
+            r
             for r in here
-        )
-        return _Books(ledger.free, coming, is_loading)
+            if (r.state is S.LOADING and r.spec.device == ledger.device)
+            or (r.state is S.UNLOADING and r.spec.id not in ledger and r.spec.is_loadable)
+        ]
+        for_nobody = [
+            r.spec.id
+            for r in loading
+            if r.state is S.LOADING and r.is_expected and not r.is_aborting and not waiting.count(r.spec.id)
+        ]
+        return _Books(ledger.free, coming, bool(loading), for_nobody="".join(for_nobody))
 
     def _one(
         self,
@@ -142,7 +258,7 @@ class RoomMaker:
         waiting: WaitingRoom,
         residencies: Mapping[str, Residency],
         now: float,
-    ) -> Decision | None:
+    ) -> Decision:
         model, need = residency.spec.id, residency.need
         candidates = self._candidates(ledger, residencies.values(), waiting, now, spare=page.spoken_for)
         if (never := self._never(residency, ledger, residencies.values())) is not None:  # 1
@@ -153,30 +269,52 @@ class RoomMaker:
             return Evict(model, others)
         if residency.wants_empty_device and page.coming:
             page.set_aside(need)
-            return None
+            return Wait(model, WaitReason.LEAVING)
         if need <= page.free and not page.is_loading:  # 3
             page.free -= need
             page.is_loading = True
             return Load(model)
         if need <= page.free + page.coming or page.is_loading:  # 4
+            is_first = not page.spoken_for
+            why = WaitReason.LOADING if page.is_loading else WaitReason.LEAVING if is_first else WaitReason.TURN
             page.set_aside(need)
-            return None
+            return Wait(model, why)
         missing = need - page.free - page.coming
         idle = [c for c in candidates if not c.is_busy]
         head = waiting.head(model)
-        victims = self._eviction.victims(missing, idle, now)  # 5
-        acts = victims is not None
+        victims, until = self._eviction.victims(missing, idle, now), now  # 5
         if victims is None:
             later = [c for c in candidates if not self._is_before(waiting.head(c.model), head)]
-            victims = self._eviction.victims(missing, later, now)  # 6, 7
-            acts = head is not None and self._queue.is_overdue(head, now)
+            victims, until = self._drained(residency, head, missing, later, residencies, now)  # 6, 7
         if victims is None:  # what it needs is loading, or held by models others already wait to replace
             page.set_aside(need)
-            return None
+            return Wait(model, WaitReason.TURN if page.spoken_for else WaitReason.ROOM)
         page.coming += sum(ledger.holds(v) for v in victims)
         page.spoken_for.update(victims)
         page.set_aside(need)
-        return Evict(model, victims) if acts else None
+        return Evict(model, victims) if until <= now else Wait(model, WaitReason.BUSY, victims, until)
+
+    def _drained(
+        self,
+        residency: Residency,
+        head: Waiter | None,
+        missing: int,
+        candidates: list[Candidate],
+        residencies: Mapping[str, Residency],
+        now: float,
+    ) -> tuple[tuple[str, ...] | None, float]:
+        """Return whom to drain for a model, and from when on; models that have had their time go first."""
+        ready_at = {c.model: self._ripe_at(residencies[c.model], residency) if c.is_busy else now for c in candidates}
+        ripe = [c for c in candidates if ready_at[c.model] <= now]
+        victims = self._eviction.victims(missing, ripe, now) or self._eviction.victims(missing, candidates, now)
+        if victims is None or head is None:
+            return None, now
+        due = now if self._queue.is_overdue(head, now) else head.due
+        return victims, max(due, *(ready_at[v] for v in victims))
+
+    def _ripe_at(self, victim: Residency, comer: Residency) -> float:
+        swap_s = comer.load_s + victim.load_s_from(victim.tier_after)
+        return victim.resident_at + self._queue.leave_alone_s(swap_s)
 
     @staticmethod
     def _is_before(other: Waiter | None, head: Waiter | None) -> bool:
@@ -202,12 +340,11 @@ class RoomMaker:
                 model=r.spec.id,
                 held=ledger.holds(r.spec.id),
                 last_used=r.last_used,
-                load_seconds=r.typical_load_s or 0.0,
-                is_busy=r.in_flight > 0 or waiting.count(r.spec.id) > 0,
+                cost=r.reuse_at(now) * _price(r),
+                is_busy=r.state is S.READY and (r.in_flight > 0 or waiting.count(r.spec.id) > 0),
             )
             for r in residencies
-            if r.state is S.READY
-            and not (r.pinned or r.is_fixed)
+            if _may_leave(r, ledger)
             and r.spec.id in ledger
             and r.unload_again_at <= now
             and (spare is None or r.spec.id not in spare)
@@ -220,6 +357,7 @@ class RoomMaker:
             words = f"{model} needs {size_text(need)}, the budget of {ledger.device} is {size_text(ledger.budget)}"
             return NeverFits(model, words)
         others = sorted((r for r in residencies if r.spec.id in ledger and r is not residency), key=lambda r: r.spec.id)
+        others = [r for r in others if r.spec.device == ledger.device]
         fixed = tuple(r.spec.id for r in others if r.is_fixed)
         pinned = tuple(r.spec.id for r in others if r.pinned and not r.is_fixed)
         stays, kept = (sum(ledger.holds(each) for each in each_way) for each_way in (fixed, pinned))
@@ -247,9 +385,12 @@ class RoomMaker:
     def _is_needed(
         leaver: Residency, ledger: MemoryLedger, waiting: WaitingRoom, residencies: Mapping[str, Residency]
     ) -> bool:
-        """Say whether a model that is draining for room still has to leave for those who wait."""
+        """Say whether a model that is draining for room still has to leave for those who wait, or are expected."""
         if leaver.pinned:
             return False
+        comer = residencies.get(leaver.leaves_for)
+        if comer is not None and comer.is_expected and not waiting.count(leaver.spec.id):
+            return True
         here = [r for r in residencies.values() if r.spec.device == ledger.device]
         coming = sum(ledger.holds(r.spec.id) for r in here if r.state is S.UNLOADING or r.is_settling)
         wanted = [r for r in here if r.state in {S.ABSENT, S.ASLEEP} and waiting.count(r.spec.id)]
@@ -266,7 +407,7 @@ class RoomMaker:
         now: float,
     ) -> LoadPlan:
         """Answer `would it fit, what would go` without doing anything."""
-        model, need, seconds = residency.spec.id, residency.need, residency.typical_load_s
+        model, need, seconds = residency.spec.id, residency.need, residency.load_s
 
         def answer(fits: str, reason: str, evict: tuple[str, ...] = ()) -> LoadPlan:
             return LoadPlan(model, fits, evict, need, ledger.free, ledger.budget, seconds, reason)
@@ -285,3 +426,19 @@ class RoomMaker:
         if victims is None:
             return answer("after_evicting", "models that are loading or leaving have to finish first")
         return answer("after_evicting", f"{', '.join(victims)} would be evicted", victims)
+
+
+def _may_leave(residency: Residency, ledger: MemoryLedger) -> bool:
+    """Say whether a model could give back what it holds of a device: it is there, or parked there, and not kept."""
+    if residency.pinned or residency.is_fixed:
+        return False
+    if residency.spec.device == ledger.device:
+        return residency.state is S.READY
+    return residency.state is S.ASLEEP and not residency.is_settling
+
+
+def _price(residency: Residency) -> float:
+    """Return the seconds that bringing a model back will take more than it takes now."""
+    if residency.state is S.ASLEEP:
+        return residency.load_s_from(Tier.CACHED) - residency.load_s_from(Tier.PARKED)
+    return residency.load_s_from(residency.tier_after)

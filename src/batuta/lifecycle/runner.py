@@ -19,9 +19,21 @@ from batuta.engines.base import LOST, Engine, LoadableEngine, LoadProgress, Slee
 from batuta.errors import BatutaError, CannotUnload, Cause, HostError, UpstreamUnreachable
 from batuta.lifecycle import events as ev
 from batuta.lifecycle import views
-from batuta.lifecycle.commands import AbortLoad, Announce, Command, Grant, Refuse, Sleep, StartLoad, StartUnload, Wake, Warm
+from batuta.lifecycle.commands import (
+    AbortLoad,
+    Announce,
+    Command,
+    Grant,
+    Refuse,
+    Sleep,
+    StartLoad,
+    StartUnload,
+    Wake,
+    Warm,
+)
 from batuta.lifecycle.cooling import Resting, resting
 from batuta.lifecycle.events import Priority
+from batuta.lifecycle.forecast import Forecast, forecast
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.observer import Observer, Reached, first_of
 from batuta.lifecycle.refusals import cannot_unload, unknown
@@ -178,11 +190,11 @@ class Runner:
 
     # The catalog --------------------------------------------------------------------------------------------
 
-    def register(self, spec: ModelSpec, engine: Engine) -> None:
-        """Make a model known, or tell what changed about it."""
+    def register(self, spec: ModelSpec, engine: Engine, *, known: ev.Known | None = None) -> None:
+        """Make a model known, or tell what changed about it. known: what earlier runs have shown of it."""
         self._engines[spec.id] = engine
         can_sleep = self.observer.add(spec, engine)
-        self.post(ev.Registered(spec, can_sleep=can_sleep))
+        self.post(ev.Registered(spec, can_sleep=can_sleep, known=known))
 
     def forget(self, model: str) -> None:
         """Offer the model no more."""
@@ -321,6 +333,11 @@ class Runner:
         """Say whether the model would fit, and what would go. Raises ModelNotFound."""
         self._known(model)
         return views.plan(self.lifecycle, model, self._clock.monotonic())
+
+    def forecast(self, model: str) -> Forecast:
+        """Say what a request for the model that came now would wait for. Raises ModelNotFound."""
+        self._known(model)
+        return forecast(self.lifecycle, model, self._clock.monotonic(), joins=True)
 
     def could_fit(self) -> dict[str, bool]:
         """Say of each model whether its memory could be had, now or by evicting."""

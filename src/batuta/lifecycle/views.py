@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from batuta.lifecycle.forecast import Forecast, forecast, position
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.residency import DeviceView, LoadPlan, Residency, ResidencyView, Snapshot, remaining
 from batuta.lifecycle.states import ModelState
@@ -43,9 +46,11 @@ def view(lifecycle: Lifecycle, model: str, now: float, *, wall: float = 0.0) -> 
         load_seconds=r.typical_load_s,
         loads=r.loads,
         pinned=r.pinned,
-        queue_position=_position(lifecycle, model),
+        queue_position=position(lifecycle, model),
         waits_for=_waits_for(lifecycle, r),
         fixed=r.fixed or r.refused,
+        tier=r.tier,
+        forecast=_forecast(lifecycle, r, now),
     )
 
 
@@ -59,7 +64,7 @@ def plan(lifecycle: Lifecycle, model: str, now: float) -> LoadPlan:
     """Say whether the model would fit and what would go. Raises KeyError for an unknown model."""
     r = lifecycle.residencies[model]
     ledger = lifecycle.ledgers[r.spec.device]
-    return lifecycle.room.plan(r, ledger, lifecycle.waiting, lifecycle.residencies, now)
+    return replace(lifecycle.room.plan(r, ledger, lifecycle.waiting, lifecycle.residencies, now), tier=r.tier)
 
 
 def could_fit(lifecycle: Lifecycle) -> dict[str, bool]:
@@ -120,8 +125,7 @@ def _stage(lifecycle: Lifecycle, residency: Residency) -> str | None:
     return None
 
 
-def _position(lifecycle: Lifecycle, model: str) -> int | None:
-    """Return the model's place among those that are waited for, 1 being the next."""
-    if not lifecycle.waiting.count(model):
-        return None
-    return lifecycle.waiting.models().index(model) + 1
+def _forecast(lifecycle: Lifecycle, residency: Residency, now: float) -> Forecast | None:
+    model = residency.spec.id
+    is_awaited = residency.state is S.LOADING or lifecycle.waiting.count(model) > 0
+    return forecast(lifecycle, model, now) if is_awaited else None

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from batuta.catalog.entities import MemoryNeed, ModelSpec
-from batuta.lifecycle.commands import Announce, Command, Refuse
+from batuta.lifecycle.commands import Announce, Command, Refuse, Warm
 from batuta.lifecycle.events import Event, Priority, Registered, Tick, Wanted
 from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
+from batuta.lifecycle.queueing import BoundedWait
 from batuta.lifecycle.states import ModelState
 from batuta.observe.events import Fact
 
@@ -48,22 +49,30 @@ class Play:
     Args:
         budget: bytes of the one device, `host`.
         models: id -> bytes of local models, registered at once.
-        rest: passed on to `Lifecycle`.
+        rest: passed on to `Lifecycle`. Unless it says otherwise, a busy model may be driven out however short it has
+            been there, so that who is due decides alone.
+
+    Attributes:
+        facts: what was announced.
+        warmed: models whose files were to be read ahead.
     """
 
     def __init__(self, budget: int, models: Mapping[str, int] | None = None, **rest: Any) -> None:
         self.now = 1000.0
+        rest.setdefault("queue", BoundedWait(busy_factor=0.0))
         self.lifecycle = Lifecycle({"host": MemoryLedger("host", budget)}, **rest)
         self.facts: list[Fact] = []
+        self.warmed: list[str] = []
         for model, need in (models or {}).items():
             self.when(Registered(spec(model, need)))
 
     def when(self, event: Event) -> list[Command]:
-        """Let the event happen now; return the commands, announcements left out."""
+        """Let the event happen now; return the commands that somebody answers: no announcements, no reading ahead."""
         commands = self.lifecycle.handle(event, self.now)
         self.lifecycle.check()
         self.facts += [c.fact for c in commands if isinstance(c, Announce)]
-        return [c for c in commands if not isinstance(c, Announce)]
+        self.warmed += [c.model for c in commands if isinstance(c, Warm)]
+        return [c for c in commands if not isinstance(c, Announce | Warm)]
 
     def after(self, seconds: float) -> list[Command]:
         """Let time pass, ticking at every alarm on the way; return the commands."""

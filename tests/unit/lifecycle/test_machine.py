@@ -80,7 +80,18 @@ def test_an_idle_model_leaves_for_the_one_that_is_wanted() -> None:
     assert play.when(ev.Unloaded("brain", 0.5)) == [StartLoad("coder", ("brain",))]
     play.now += 3.0
     assert play.when(ev.Loaded("coder", 0, 3.0)) == [Grant("a", "coder")]
-    assert Swapped("coder", ("brain",), 13 * GB, 3.0) in play.facts
+    swap = Swapped(
+        "coder",
+        ("brain",),
+        13 * GB,
+        3.0,
+        reason="a (normal) asked for it",
+        tier="disk",
+        drain_s=0.0,
+        unload_s=0.0,
+        load_s=3.0,
+    )
+    assert swap in play.facts
 
 
 def test_streams_are_drained_and_never_cut_before_an_eviction() -> None:

@@ -18,10 +18,13 @@ from batuta.lifecycle.ledger import MemoryLedger
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.states import ModelState
 
-LOCAL = ("brain", "coder", "small", "dozer", "giant")
+LOCAL = ("brain", "coder", "small", "dozer", "giant", "napper", "yawner")
+CARD = "cuda:0"
+ON_CARD = frozenset({"napper", "yawner"})  # parked in host memory when they leave the card
+SLEEPERS = ON_CARD | {"dozer"}
 REMOTE = "api/far"
 MODELS = (*LOCAL, REMOTE)
-NEEDS = {"brain": 13, "coder": 9, "small": 3, "dozer": 6, "giant": 40}
+NEEDS = {"brain": 13, "coder": 9, "small": 3, "dozer": 6, "giant": 40, "napper": 7, "yawner": 10}
 models = st.sampled_from(MODELS)
 local = st.sampled_from(LOCAL)
 
@@ -31,7 +34,8 @@ class World(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lifecycle = Lifecycle({"host": MemoryLedger("host", 16)}, load_timeout_s=60.0)
+        ledgers = {"host": MemoryLedger("host", 16), CARD: MemoryLedger(CARD, 12)}
+        self.lifecycle = Lifecycle(ledgers, load_timeout_s=60.0)
         self.now = 0.0
         self.ids = itertools.count()
         self.asked: set[str] = set()  # requests not answered yet
@@ -59,6 +63,7 @@ class World(RuleBasedStateMachine):
                 "local",
                 name,
                 memory=MemoryNeed(weights=NEEDS[name]),
+                device=CARD if name in ON_CARD else "host",
                 is_loadable=True,
                 slots=slots,
                 ttl_s=ttl,
@@ -69,7 +74,7 @@ class World(RuleBasedStateMachine):
             self.offer(name)
 
     def offer(self, model: str) -> None:
-        self.send(ev.Registered(self.specs[model], can_sleep=model == "dozer"))
+        self.send(ev.Registered(self.specs[model], can_sleep=model in SLEEPERS))
 
     # What the lifecycle orders, the world takes in -----------------------------------------------------------
 
@@ -229,6 +234,22 @@ class World(RuleBasedStateMachine):
     def reset(self, model: str) -> None:
         self.send(ev.ResetAsked(model))
 
+    @rule(model=models, seconds=st.floats(0.1, 60))
+    def hint(self, model: str, seconds: float) -> None:
+        self.send(ev.Hinted(model, "scripted", self.now + seconds))
+
+    @rule(model=st.one_of(st.none(), models), seconds=st.floats(0, 30))
+    def return_to(self, model: str | None, seconds: float) -> None:
+        self.send(ev.ReturnSet(model, seconds))
+
+    @rule(device=st.sampled_from(("host", CARD)), budget=st.integers(0, 20))
+    def set_budget(self, device: str, budget: int) -> None:
+        self.send(ev.BudgetSet(device, budget, "scripted"))
+
+    @rule(model=models, share=st.floats(0, 1))
+    def see_the_cache(self, model: str, share: float) -> None:
+        self.send(ev.CacheSeen(model, share))
+
     @rule(seconds=st.floats(0.01, 70))
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -249,7 +270,15 @@ class World(RuleBasedStateMachine):
     def what_cannot_leave_is_kept_in_the_books(self) -> None:
         for model, residency in self.lifecycle.residencies.items():
             if residency.is_fixed:
-                assert model in self.lifecycle.ledgers["host"], f"{model} cannot leave memory and is in no book"
+                device = residency.spec.device
+                assert model in self.lifecycle.ledgers[device], f"{model} cannot leave memory and is in no book"
+
+    @invariant()
+    def those_who_wait_are_told_what_for(self) -> None:
+        for model in self.lifecycle.waiting.models():
+            residency = self.lifecycle.residencies[model]
+            is_away = residency.state in {ModelState.ABSENT, ModelState.ASLEEP} and not residency.is_settling
+            assert not is_away or model in self.lifecycle.outlook, f"nobody knows what {model} waits for"
 
     def teardown(self) -> None:
         """From any state, when engines and callers behave, everybody who waits gets an answer."""
