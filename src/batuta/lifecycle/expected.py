@@ -64,9 +64,10 @@ class Expected:
         here = [r for r in residencies.values() if r.spec.device == device and r.spec.is_loadable]
         if any(r.in_flight for r in here):
             return found
-        idle_since = max((max(r.last_used, r.resident_at) for r in here if r.state is S.READY), default=now)
+        idle_since = max(max(r.last_used, r.resident_at) for r in here)
         why = f"it returns after {self._return.after_s:g} idle seconds"
-        return [*found, Expectation(returning, why, idle_since + self._return.after_s)]
+        at = now if returning.is_expected else idle_since + self._return.after_s  # its room is being made already
+        return [*found, Expectation(returning, why, at)]
 
     def ends(self, now: float) -> Iterator[float]:
         """Yield when hints become void, in monotonic seconds: what they kept out may come then."""

@@ -84,10 +84,11 @@ def _check_progress(lifecycle: Lifecycle) -> None:
         device = residency.spec.device
         if residency.state not in {S.ABSENT, S.ASLEEP} or residency.is_settling:
             continue
-        others = [r for r in lifecycle.residencies.values() if r.spec.device == device]
+        held = lifecycle.ledgers[device].held  # by models that are parked there, too
+        others = [r for r in lifecycle.residencies.values() if r.spec.device == device or r.spec.id in held]
         moves = any(r.state in {S.LOADING, S.DRAINING, S.UNLOADING} or r.is_settling or r.in_flight for r in others)
         retries = any(r.unload_again_at > 0 for r in others)
         assert moves or retries, f"{model} is waited for and nothing is under way on {device}"
         ledger = lifecycle.ledgers[device]
-        fixed = sum(ledger.holds(r.spec.id) for r in others if r.is_fixed and r is not residency)
+        fixed = sum(held[r.spec.id] for r in others if r.is_fixed and r is not residency and r.spec.id in held)
         assert residency.need <= ledger.budget - fixed, f"{model} waits for room that nothing could give"

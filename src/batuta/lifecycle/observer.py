@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from batuta.catalog.entities import ModelSpec
 from batuta.clock import Clock
-from batuta.engines.base import Engine, GoneListener, LoadableEngine, NoticingEngine, Resident, SleepingEngine
+from batuta.engines.base import Engine, GoneListener, LoadableEngine, NoticingEngine, Resident, can_sleep
 from batuta.errors import BatutaError, Cause, UpstreamUnreachable
 from batuta.lifecycle import events as ev
 from batuta.lifecycle.cadence import COALESCE_S, interval
@@ -46,7 +46,6 @@ class Place:
         quiet_looks: looks since it held something else than before.
         failed_looks: looks in a row that were not answered.
         is_noticed: it has said that something changed since the last look began.
-        can_sleep: the engine has a warm tier.
         teller: the engine, if it tells of changes by itself; it does while it says that it hears of them.
         is_resting: it is waited with because nobody looks and nothing is under way.
         seen: what it held at the last look.
@@ -61,7 +60,6 @@ class Place:
     quiet_looks: int = 0
     failed_looks: int = 0
     is_noticed: bool = False
-    can_sleep: bool = False
     teller: NoticingEngine | None = None
     is_resting: bool = False
     seen: frozenset[Resident] = frozenset()
@@ -168,7 +166,7 @@ class Observer:
         self._place_of[spec.id] = place
         place.add(spec)
         self._follow_from_now(place)
-        return place.can_sleep
+        return can_sleep(place.engine, spec)
 
     def _welcome(self, engine: LoadableEngine, provider_id: str) -> Place:
         """Return the place of an engine, new or known.
@@ -180,7 +178,7 @@ class Observer:
         if place is not None:
             self._places[id(engine)] = place
             return place
-        place = Place(engine, provider_id, can_sleep=isinstance(engine, SleepingEngine))
+        place = Place(engine, provider_id)
         self._places[id(engine)] = self._heard[id(engine)] = place
         engine.watch(lambda model, reason: self._went(place, model, reason))
         if isinstance(engine, NoticingEngine):

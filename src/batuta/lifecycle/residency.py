@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CACHED_SHARE = 0.9  # of a file: the rest is read while the first is copied
 ANSWER_WEIGHT = 0.2  # of the newest answer: their lengths differ much
 RESIDENT = frozenset({ModelState.READY, ModelState.LOADING, ModelState.DRAINING})
+OUT_OF_MEMORY = frozenset({ModelState.ABSENT, ModelState.FAILED, ModelState.DISABLED})
 STORY_LINES = 200  # some hours of a busy model; 200 lines of 200 bytes are 40 kB
 
 
@@ -208,6 +209,8 @@ class Residency:
         if state is ModelState.READY and self.state is not ModelState.DRAINING:
             self.resident_at = now
         self.state, self.since = state, now
+        if state in OUT_OF_MEMORY:
+            self.is_expected = False
         if state is not ModelState.LOADING:
             self.stage = self.fraction = None
             self.is_aborting = False

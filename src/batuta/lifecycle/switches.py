@@ -35,6 +35,8 @@ def on_registered(lifecycle: Lifecycle, event: ev.Registered, now: float) -> Non
     was_enabled = residency.spec.enabled
     residency.can_sleep, residency.pinned = event.can_sleep, spec.pinned
     residency.take_spec(spec, is_booked=spec.id in lifecycle.ledger_of(residency))
+    if event.known is not None:
+        residency.times.take(event.known.load_s)
     if residency.leaving is Leaving.FORGOTTEN:
         residency.leaving = Leaving.ASKED
     if spec.enabled and not residency.enabled and not was_enabled:

@@ -91,15 +91,13 @@ def swap_sentence(swap: Swapped, tongue: Tongue = ENGLISH, *, names: Names = NO_
         size=tongue.size(swap.bytes_freed),
         seconds=tongue.number(swap.seconds, 1),
     )
-    parts = [
-        tongue.say(message, seconds=tongue.number(seconds, 1))
-        for message, seconds in (
-            ("%(seconds)s drained", swap.drain_s),
-            ("%(seconds)s unloaded", swap.unload_s),
-            ("%(seconds)s loaded", swap.load_s),
-        )
-        if seconds is not None
-    ]
+    parts = []
+    if swap.drain_s is not None:
+        parts.append(tongue.say("%(seconds)s drained", seconds=tongue.number(swap.drain_s, 1)))
+    if swap.unload_s is not None:
+        parts.append(tongue.say("%(seconds)s unloaded", seconds=tongue.number(swap.unload_s, 1)))
+    if swap.load_s is not None:
+        parts.append(tongue.say("%(seconds)s loaded", seconds=tongue.number(swap.load_s, 1)))
     return f"{said} ({', '.join(parts)})" if parts else said
 
 
