@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 
 from batuta.catalog.entities import Tier
-from batuta.errors import BatutaError, Cause, ModelFailed
+from batuta.errors import BatutaError, ModelFailed
 from batuta.lifecycle import events as ev
+from batuta.lifecycle import reports, switches
 from batuta.lifecycle.alarms import is_overstaying, is_past_ttl, load_ends, next_alarm
 from batuta.lifecycle.commands import (
     AbortLoad,
@@ -31,21 +32,17 @@ from batuta.lifecycle.commands import (
 from batuta.lifecycle.cooling import may_insist
 from batuta.lifecycle.eviction import CheapestSubset, EvictionPolicy
 from batuta.lifecycle.expected import Expected
-from batuta.lifecycle.health import AT_ONCE, EJECT_AFTER, STEADY_S
 from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
-from batuta.lifecycle.refusals import failure, no_fit, too_late, unknown, why_not
-from batuta.lifecycle.residency import Leaving, Residency, remaining
+from batuta.lifecycle.refusals import no_fit, too_late, unknown, why_not
+from batuta.lifecycle.residency import PARKS, Leaving, Residency
 from batuta.lifecycle.room import CallOff, Decision, Evict, Load, NeverFits, RoomMaker, Wait
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
-from batuta.lifecycle.switches import HANDLERS
-from batuta.observe.events import Fact, LoadProgressed, MemoryChanged, ModelStateChanged, QueueChanged, Swapped
+from batuta.observe.events import Fact, MemoryChanged, ModelStateChanged, QueueChanged
 
 S, T = ModelState, Trigger
 HOST = "host"  # the device whose memory is also where models are parked
-PARKS = frozenset({Leaving.ROOM, Leaving.TTL, Leaving.BUDGET})  # leaving the device is enough
-UNLOAD_RETRY_S = 5.0  # an engine that would not unload is asked again after this
 
 
 class Lifecycle:
@@ -83,19 +80,10 @@ class Lifecycle:
             ev.Wanted: self._on_wanted,
             ev.Abandoned: self._on_abandoned,
             ev.Released: self._on_released,
-            ev.AnswerFailed: self._on_answer_failed,
-            ev.Limited: self._on_limited,
-            ev.Progressed: self._on_progressed,
-            ev.Loaded: self._on_loaded,
-            ev.LoadFailed: self._on_load_failed,
-            ev.Crashed: self._on_crashed,
-            ev.Lost: self._on_lost,
-            ev.Unloaded: self._on_unloaded,
-            ev.UnloadFailed: self._on_unload_failed,
-            ev.Slept: self._on_slept,
             ev.Tick: self._on_tick,
         }
-        self._handlers.update((kind, partial(handler, self)) for kind, handler in HANDLERS.items())
+        for kind, handler in (*reports.HANDLERS.items(), *switches.HANDLERS.items()):
+            self._handlers[kind] = partial(handler, self)
 
     # The door -----------------------------------------------------------------------------------------------
 
@@ -171,161 +159,22 @@ class Lifecycle:
         if residency.state is not S.READY or is_idle or self.waiting:
             self.is_unsettled = True
 
-    def _on_answer_failed(self, event: ev.AnswerFailed, now: float) -> None:
-        """Count a bad answer.
-
-        1. A model that is not loaded by us is ejected at once for some causes, else after some in a row.
-        2. A model of ours is reloaded after some in a row, if it can be; that its process died, its engine tells us.
-        """
-        residency = self.residencies.get(event.model)
-        if residency is None or residency.state is not S.READY:
-            return
-        if self.leases.get(event.request, (event.model, residency.epoch)) != (event.model, residency.epoch):
-            return  # an answer of an earlier residency says nothing about this one
-        residency.bad_answers += 1
-        residency.tell(now, f"bad answer {residency.bad_answers} ({event.cause.value}): {event.message}")
-        is_enough = residency.bad_answers >= EJECT_AFTER
-        if not residency.spec.is_loadable:
-            if is_enough or event.cause in AT_ONCE or residency.on_probation:  # 1
-                self._fail(residency, T.EJECTED, event.cause, event.message, now)
-        elif is_enough and not residency.is_fixed:  # 2
-            residency.bad_answers = 0
-            self._dismiss(residency, Leaving.SICK, now)
-
-    def _on_limited(self, event: ev.Limited, now: float) -> None:
-        if (residency := self.residencies.get(event.model)) is not None and not residency.spec.is_loadable:
-            residency.note_limit(event, now)
-
-    # Loads --------------------------------------------------------------------------------------------------
-
-    def _on_progressed(self, event: ev.Progressed, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is None or residency.state is not S.LOADING:
-            return
-        residency.stage, residency.fraction = event.stage, event.fraction
-        elapsed, left = now - residency.since, remaining(residency, now)
-        self.announce(LoadProgressed(event.model, event.stage, event.fraction, elapsed, left))
-
-    def _on_loaded(self, event: ev.Loaded, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is None or residency.state is not S.LOADING:
-            return
-        ledger = self.ledger_of(residency)
-        book = ledger.grow if residency.spec.has_known_size else ledger.settle
-        booked = book(event.model, event.memory_bytes)
-        residency.fixed = event.fixed
-        if event.tier is not None:
-            residency.load_from = event.tier
-        residency.note_load(event.memory_bytes, None if event.was_resident else event.seconds, now)
-        load_began, wanted_at = residency.since, residency.room_wanted_at
-        self.move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")
-        if residency.evicted:
-            self._announce_swap(residency, load_began, now - (load_began if wanted_at is None else wanted_at), now)
-        residency.end_wanting()
-        if residency.is_fixed:
-            residency.stay()
-        if residency.leaving is not None:  # somebody asked for it to go while it was loading
-            self._dismiss(residency, residency.leaving, now)
-
-    def _on_load_failed(self, event: ev.LoadFailed, now: float) -> None:
-        """Take in a failed load.
-
-        1. It was cancelled: absent, nobody is to blame.
-        2. Out of memory for the first time, and others could leave: they leave, and it is tried once more.
-        3. Failed: every waiter is told the same cause.
-        """
-        residency = self.residencies.get(event.model)
-        if residency is None or residency.state is not S.LOADING:
-            return
-        if residency.leaving is not None:  # 1
-            self.move(residency, T.CANCELLED, now, residency.leaving.value)
-            return
-        can_retry = event.cause is Cause.OUT_OF_MEMORY and not residency.was_retried
-        if can_retry and self.room.could_empty(residency, self.residencies.values()):  # 2
-            residency.was_retried = residency.wants_empty_device = True
-            self.move(residency, T.LOAD_RETRY, now, event.message)
-            return
-        self._fail(residency, T.LOAD_FAILED, event.cause, event.message, now)  # 3
-
-    def _fail(self, residency: Residency, trigger: Trigger, cause: Cause, message: str, now: float) -> None:
-        is_steady = residency.state is S.READY and now - residency.since >= STEADY_S and trigger is T.CRASHED
-        residency.note_failure(cause, message, now, is_first=is_steady)
-        self.move(residency, trigger, now, message)
-        if residency.has_given_up:
-            residency.enabled = False
-            residency.retry_at = None
-            self.move(residency, T.GAVE_UP, now, f"{residency.failures} failures in a row, the last: {message}")
-        if residency.state is S.DISABLED or trigger is not T.CRASHED:
-            # After a crash the waiters stay: the rest is short and the next load may well succeed.
-            self.refuse_all(residency, failure(residency, now), now)
-
-    def _on_crashed(self, event: ev.Crashed, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is None:
-            return
-        if residency.state is S.UNLOADING:
-            self.move(residency, T.CRASHED, now, event.message)
-        elif residency.state in {S.LOADING, S.READY, S.DRAINING, S.ASLEEP}:
-            self._fail(residency, T.CRASHED, Cause.CRASH, event.message, now)
-
-    def _on_lost(self, event: ev.Lost, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is not None and (residency.state, T.LOST) in TRANSITIONS:
-            self.move(residency, T.LOST, now, event.message)
-
     # Leaving ------------------------------------------------------------------------------------------------
 
-    def _dismiss(self, residency: Residency, why: Leaving, now: float) -> None:
+    def dismiss(self, residency: Residency, why: Leaving, now: float) -> None:
         """Start a model on its way out of memory."""
         residency.leaving = why
         self.move(residency, T.CHOSEN, now, why.value)
 
-    def _on_unloaded(self, event: ev.Unloaded, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is not None and (residency.state is S.UNLOADING or residency.is_settling):
-            residency.is_settling = False
-            residency.unload_s = event.seconds
-            self._note_freed(residency, now)
-            self.move(residency, T.UNLOADED, now, f"in {event.seconds:.1f} s")
-
-    def _on_unload_failed(self, event: ev.UnloadFailed, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is None or not (residency.state is S.UNLOADING or residency.is_settling):
-            return
-        residency.is_settling = False
-        residency.unload_again_at = now + UNLOAD_RETRY_S
-        ledger = self.ledger_of(residency)
-        if event.is_final:
-            residency.refused = event.message
-        if event.model not in ledger:  # a stray: it holds memory that nobody could book
-            if not event.is_final:
-                self.move(residency, T.UNLOADED, now, event.message)
-                return
-            ledger.reserve(event.model, min(residency.need, ledger.free))
-        residency.stay()
-        self.move(residency, T.UNLOAD_FAILED, now, event.message)
-
-    def _on_slept(self, event: ev.Slept, now: float) -> None:
-        residency = self.residencies.get(event.model)
-        if residency is not None and residency.state is S.ASLEEP and residency.is_settling:
-            residency.is_settling = False
-            residency.unload_s = now - residency.since
-            self._note_freed(residency, now)
-            self._release(residency, now)
-            residency.tell(now, "asleep, device memory is back")
-            why, residency.leaving = residency.leaving, None
-            if why is not None and why not in PARKS:  # somebody wants it out altogether, meanwhile
-                self._dismiss(residency, why, now)
-            self.is_unsettled = True
-
     def leave(self, residency: Residency, why: Leaving, now: float) -> None:
+        """Have a model leave as soon as it can: at once, after its answers, or in the middle of its load."""
         if residency.leaving is Leaving.FORGOTTEN:
             return  # nothing outranks that
         if residency.state in {S.READY, S.ASLEEP} and not residency.is_settling:
             if residency.is_fixed and why is not Leaving.FORGOTTEN:
                 residency.tell(now, f"it stays, although {why.value}")
             elif residency.spec.is_loadable or why is Leaving.FORGOTTEN:
-                self._dismiss(residency, why, now)
+                self.dismiss(residency, why, now)
         elif residency.state is S.LOADING:
             residency.leaving = why
             error = ModelFailed(f"the load of {residency.spec.id} was cancelled: {why.value}", model=residency.spec.id)
@@ -410,16 +259,16 @@ class Lifecycle:
             residency.leaving = None
             self.move(residency, T.REVIVED, now, why)
         elif is_past_ttl(residency, now) and not self.waiting.count(spec.id):
-            self._dismiss(residency, Leaving.TTL, now)
+            self.dismiss(residency, Leaving.TTL, now)
         elif is_overstaying(residency, now):
-            self._dismiss(residency, residency.leaving or Leaving.DISABLE, now)
+            self.dismiss(residency, residency.leaving or Leaving.DISABLE, now)
 
     def _make_room(self, now: float) -> None:
         """Carry out what is decided: 1. a budget was lowered; 2. for those who wait; 3. for those who are expected."""
         for ledger in self.ledgers.values():
             if ledger.excess:  # 1
                 for victim in self.room.too_much(ledger, self.waiting, self.residencies, now):
-                    self._dismiss(self.residencies[victim], Leaving.BUDGET, now)
+                    self.dismiss(self.residencies[victim], Leaving.BUDGET, now)
         self.outlook.clear()
         for decision in self.room.decide(self.waiting, self.residencies, self.ledgers, now):  # 2
             self._carry_out(decision, now)
@@ -503,7 +352,7 @@ class Lifecycle:
             return False
         if victims:  # their memory is not back in this moment; the next model that is parked finds it
             for victim in victims:
-                self._dismiss(self.residencies[victim], Leaving.HOST_ROOM, now)
+                self.dismiss(self.residencies[victim], Leaving.HOST_ROOM, now)
             residency.tell(now, f"not parked: {', '.join(victims)} had to leave host memory first")
             return False
         host.reserve(residency.spec.id, need)
@@ -514,7 +363,8 @@ class Lifecycle:
         if (winner := self.residencies.get(victim.leaves_for)) is not None:
             winner.swap.drained = now
 
-    def _note_freed(self, victim: Residency, now: float) -> None:
+    def note_freed(self, victim: Residency, now: float) -> None:
+        """Note for whom it made room that its memory is back."""
         if (winner := self.residencies.get(victim.leaves_for)) is not None:
             winner.swap.freed = now
 
@@ -530,6 +380,7 @@ class Lifecycle:
             self._announce_queue(residency)
 
     def refuse_all(self, residency: Residency, error: BatutaError, now: float) -> None:
+        """Refuse everybody who waits for a model."""
         waiters = self.waiting.of(residency.spec.id)
         for waiter in waiters:
             self.waiting.pop(waiter.request)
@@ -542,13 +393,14 @@ class Lifecycle:
     # The one way to change a state --------------------------------------------------------------------------
 
     def move(self, residency: Residency, trigger: Trigger, now: float, detail: str = "") -> None:
+        """Change a model's state, in the one way there is, and tell why."""
         old = residency.state
         new = TRANSITIONS[old, trigger]
         reason = f"{trigger.value}: {detail}" if detail else trigger.value
         residency.enter(new, reason, now)
         if new in {S.ABSENT, S.FAILED, S.DISABLED} or trigger is T.SEEN_ASLEEP:
             residency.end_stay(self.next_epoch())
-            self._release(residency, now)
+            self.release_memory(residency, now)
         if residency.spec.device != HOST and new not in {S.ASLEEP, S.LOADING, S.DRAINING, S.UNLOADING}:
             self._release_parking(residency)
         cause = residency.cause.value if residency.cause and new in {S.FAILED, S.DISABLED} else None
@@ -558,7 +410,8 @@ class Lifecycle:
             self.announce_memory(self.ledger_of(residency))
         self.is_unsettled = True
 
-    def _release(self, residency: Residency, now: float) -> None:
+    def release_memory(self, residency: Residency, now: float) -> None:
+        """End a model's booking."""
         freed = self.ledger_of(residency).release(residency.spec.id)
         if freed:
             residency.tell(now, f"{size_text(freed)} given back")
@@ -578,25 +431,12 @@ class Lifecycle:
         self._out.append(command)
 
     def ledger_of(self, residency: Residency) -> MemoryLedger:
+        """Return the ledger that a model is booked in."""
         return self.ledgers[residency.spec.device]
 
     def announce(self, fact: Fact) -> None:
+        """Tell the bus."""
         self.order(Announce(fact))
-
-    def _announce_swap(self, winner: Residency, load_began: float, seconds: float, now: float) -> None:
-        drain_s, unload_s = winner.swap.parts(load_began)
-        swapped = Swapped(
-            winner.spec.id,
-            winner.evicted,
-            winner.bytes_evicted,
-            seconds,
-            reason=winner.wanted_for,
-            tier=winner.load_from.value,
-            drain_s=drain_s,
-            unload_s=unload_s,
-            load_s=now - load_began,
-        )
-        self.announce(swapped)
 
     def _announce_queue(self, residency: Residency) -> None:
         model = residency.spec.id

@@ -40,6 +40,10 @@ class Leaving(StrEnum):
     FORGOTTEN = "not in the catalog any more"
 
 
+PARKS = frozenset({Leaving.ROOM, Leaving.TTL, Leaving.BUDGET})
+"""Where it is enough that a model leaves its device: it is parked if it can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoryLine:
     """One line of a model's causal log. `at`: monotonic seconds."""
