@@ -226,7 +226,12 @@ class RoomMaker:
         residencies: Mapping[str, Residency],
         now: float,
     ) -> tuple[str, ...] | None:
-        """Return which parked models leave host memory so that another can be parked there; None: it cannot be."""
+        """Return which parked models leave host memory so that another can be parked there; None: it cannot be.
+
+        Nobody is parked where somebody waits for room.
+        """
+        if any(residencies[model].spec.device == ledger.device for model in waiting.models()):
+            return None
         if need <= ledger.free:
             return ()
         candidates = self._candidates(ledger, residencies.values(), waiting, now)
@@ -235,7 +240,12 @@ class RoomMaker:
 
     def _open(self, ledger: MemoryLedger, residencies: Iterable[Residency], waiting: WaitingRoom) -> _Books:
         here = [r for r in residencies if r.spec.device == ledger.device or r.spec.id in ledger]
-        coming = sum(ledger.holds(r.spec.id) for r in here if r.state in LEAVING or r.is_settling)
+        # What falls asleep leaves its device; to the memory that it is parked in it comes.
+        coming = sum(
+            ledger.holds(r.spec.id)
+            for r in here
+            if r.state in LEAVING or (r.is_settling and r.spec.device == ledger.device)
+        )
         # A stray on its way out is in no book, and its memory is taken all the same: it is waited for like a load.
         loading = [
             r

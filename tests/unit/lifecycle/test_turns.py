@@ -323,6 +323,19 @@ def test_a_parked_model_makes_room_for_one_that_runs_in_host_memory() -> None:
     assert card.host == {"ram": 5 * GB}
 
 
+def test_nobody_is_parked_where_somebody_waits_for_room() -> None:
+    """A request for a model of the host's comes first; what leaves the card then leaves altogether."""
+    card = Card(16 * GB)
+    card.want("ram")
+    card.when(ev.Loaded("ram", 0, 1.0))
+    card.when(ev.Registered(spec("other", 12 * GB)))
+    card.want("brain")
+    card.use("brain")
+    card.want("other")
+    assert StartUnload("brain") in card.want("coder")
+    assert card.host == {"ram": 5 * GB}
+
+
 def test_waking_is_priced_as_what_it_is() -> None:
     """A model that can be parked costs little to bring back, so it goes before one that has to be read again."""
     lifecycle = Lifecycle({"host": MemoryLedger("host", 64 * GB), CARD: MemoryLedger(CARD, 20 * GB)})
