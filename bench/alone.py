@@ -22,6 +22,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--context", type=int, required=True)
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--gpu-layers", type=int, required=True)
+    parser.add_argument("--threads", type=int, default=0, help="0: one a physical core")
     options = parser.parse_args(argv)
     report = os.dup(1)  # llama.cpp prints to standard output too
     os.dup2(2, 1)
@@ -40,6 +41,8 @@ def main(argv: list[str]) -> None:
     params.kv_unified = True
     params.cache_ram_mib = 0
     params.n_gpu_layers = options.gpu_layers
+    if options.threads > 0:
+        params.cpuparams.n_threads = options.threads
     params.ui = False
     server = xllamacpp.Server(params)
     _say(report, constructed=time.perf_counter() - imported)

@@ -60,11 +60,11 @@ def chill(path: Path) -> None:
         os.close(descriptor)
 
 
-def load_alone(path: Path, folder: Path) -> dict[str, float]:
+def load_alone(path: Path, folder: Path, engine: EngineSettings | None = None) -> dict[str, float]:
     """Load with llama.cpp alone in a fresh process; return seconds: start to ready, import, constructor."""
-    engine = EngineSettings()
+    engine = engine or EngineSettings()
     command = python("bench.alone", str(path), "--context", str(engine.context_length))
-    command += ["--slots", str(engine.slots), "--gpu-layers", str(engine.gpu_layers)]
+    command += ["--slots", str(engine.slots), "--gpu-layers", str(engine.gpu_layers), "--threads", str(engine.threads)]
     with Process("alone", command, folder=folder) as process:
         imported = process.read_json(timeout_s=LIMIT_S)["imported"]
         constructed = process.read_json(timeout_s=LIMIT_S)["constructed"]

@@ -14,11 +14,13 @@ from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-WEB = Path(__file__).parent.parent / "src" / "batuta" / "web"
+SOURCE = Path(__file__).parent.parent / "src" / "batuta"
+WEB = SOURCE / "web"
+BESIDE = (SOURCE / "lifecycle" / "words.py",)  # what is waited for is said by the lifecycle's own words
 LANGUAGES = ("en", "pt_BR")
 KEYWORDS = {"_": None, "say": None, "N_": None, "n_": (1, 2), "say_many": (1, 2)}
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
@@ -35,6 +37,9 @@ def template() -> Catalog:
     options = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
     for filename, _, message, comments, _ in extract_from_dir(WEB, METHODS, options, keywords=KEYWORDS):
         found.add(message, locations=[(filename, None)], auto_comments=comments)  # type: ignore[list-item]  # babel takes None
+    for path in BESIDE:
+        for _, message, comments, _ in extract_from_file("python", path, keywords=KEYWORDS):
+            found.add(message, locations=[(path.name, None)], auto_comments=comments)  # type: ignore[list-item]  # babel takes None
     return found
 
 

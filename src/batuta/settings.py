@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from batuta import kinds
 from batuta.command_settings import CommandSettings, distinct
 from batuta.errors import BadSettings
-from batuta.setting_types import Folder, Folders, Section, Size, Words
+from batuta.setting_types import Folder, Folders, Section, Size, Sizes, Words
 
 APP = "batuta"
 
@@ -34,8 +34,19 @@ def _kind(value: str) -> str:
 class MemorySettings(Section):
     """What local models may take."""
 
-    budget: Size | None = None  # bytes for all models; none: what the device has less the margin
+    budget: Sizes = None  # at most, on each device or on those named; none: what is there less the margin
     margin: Size = 1_500_000_000  # bytes left to the desktop, a browser and Batuta; less makes an 8 GB laptop swap
+
+    def limit(self, device: str) -> int | None:
+        """Return the bytes that models may take there at most; None: the settings say nothing of it."""
+        return self.budget.get(device) if isinstance(self.budget, dict) else self.budget
+
+    def unknown_devices(self, devices: Collection[str]) -> str:
+        """Say which devices have a budget and are not among these; empty: none."""
+        named = self.budget if isinstance(self.budget, dict) else {}
+        if not (unknown := [device for device in named if device not in devices]):
+            return ""
+        return f"memory.budget names {', '.join(unknown)}, and the devices of this machine are {', '.join(devices)}"
 
 
 class LoaderSettings(Section):
@@ -44,6 +55,7 @@ class LoaderSettings(Section):
     grace_s: float = 60.0  # models stay warm without a gateway: through its restart, not for an evening
     heartbeat_s: float = 2.0  # a sign of life; three missed ones make a hang visible within 6 s
     start_timeout_s: float = 20.0  # for its process; a cold Python on a slow disk takes some seconds
+    spare: bool = True  # a process waits for the next model with llama.cpp in it: 25 MB for 0.2 s of every load
     load_timeout_s: float = 180.0  # for one load; 13 GB from a hard disk at 100 MB/s is 130 s
 
 
@@ -68,6 +80,7 @@ class QueueSettings(Section):
 DEVICE = r"^(auto|cpu|mps|(cuda|rocm)(:\d{1,3})?)$"
 DTYPE = "^(auto|float32|float16|bfloat16)$"
 BATCHING = "^(auto|turns|batch)$"
+PARKING = "^(auto|on|off)$"
 
 
 class EngineSettings(Section):
@@ -80,6 +93,7 @@ class EngineSettings(Section):
     device: str = Field(default="auto", pattern=DEVICE)  # of safetensors; auto: a GPU if there is one
     dtype: str = Field(default="auto", pattern=DTYPE)  # of safetensors; auto: as they are stored
     batching: str = Field(default="auto", pattern=BATCHING)  # of safetensors; auto: batches on CUDA and ROCm
+    parking: str = Field(default="auto", pattern=PARKING)  # of safetensors; auto: those on a GPU keep a copy in RAM
     idle_s: float = 60.0  # silence after which a stream counts as dead
     first_word_s: float = 180.0  # until a stream's first word; a long prompt on a slow processor takes minutes
     whole_answer_s: float = 600.0  # until an answer without a stream: its head comes with the last word
@@ -208,6 +222,7 @@ ENVIRONMENT: dict[str, str] = {
     "MODEL_PATH": "brain",
     "EXECUTOR_MODEL": "executor",
 }
+VALUE_OR_TABLE = "memory.budget"  # one size, or one for each device
 PREFIX = "BATUTA_"
 CONFIG_VARIABLE = "BATUTA_CONFIG"
 # Where a person's other engines are, in the names their own tools use -> the kind, which is also the provider's id.
@@ -290,12 +305,19 @@ def _gather(
     """Return dotted name -> value of all sources, the strongest last, and where each value came from."""
     flat: dict[str, Any] = dict(file)
     origin = dict.fromkeys(file, str(config_path(environ)))
+
+    def put(name: str, value: Any, source: str) -> None:
+        if _is_within(name, VALUE_OR_TABLE):  # the whole goes before its members, and a member before the whole
+            for weaker in [each for each in flat if each != name and _is_within(each, name)]:
+                del flat[weaker], origin[weaker]
+        flat[name], origin[name] = value, source
+
     for name, (variable, value) in _from_environment(environ).items():
         given = _beside(file.get(name), value) if name == "providers" else value
-        flat[name], origin[name] = given, f"environment variable {variable}"
+        put(name, given, f"environment variable {variable}")
     for name, value in cli.items():
         if value is not None:
-            flat[name], origin[name] = value, "command line"
+            put(name, value, "command line")
     return flat, origin
 
 

@@ -25,12 +25,12 @@ from batuta.catalog.records import ProviderState
 from batuta.catalog.usage_store import UsageRow
 from batuta.chat import sse
 from batuta.clock import SystemClock
-from batuta.observe.events import CatalogChanged
+from batuta.observe.events import CatalogChanged, Swapped
 from batuta.usage.cost import NANO
 from batuta.usage.days import Days, span
 from batuta.web.routes import manage_usage, pages, usage_page
 from tests.browser.payloads import PAYLOADS
-from tests.unit.web.pages_support import GB, FakeServices, every_state, external, one_device, server, view
+from tests.unit.web.pages_support import GB, FakeServices, every_state, external, forecast, one_device, server, view
 
 ANSWER = """A baton keeps an orchestra together by saying **when**, not *how*. Three things follow:
 
@@ -270,12 +270,30 @@ class PageApp:
         elif name == "odd":
             services.models, services.devices = odd_models(), one_device()
             services.catalog.servers = odd_servers()
+        elif name == "later":  # of `odd`: the answer that is waited for is nearly through
+            later = ({**BEHIND_BIG_A[0], "seconds": 2.0}, *BEHIND_BIG_A[1:])
+            services.models = [
+                model | {"forecast": forecast(*later)} if model["id"] == "big-b" else model for model in odd_models()
+            ]
         else:
             services.models, services.devices = every_state(), one_device()
         for model in services.models:
             model["retry_at"] = services.clock.wall() + 30 if model["state"] == "failed" else None
         if self.loop is not None:  # the tests change scenes from their own thread
             self.loop.call_soon_threadsafe(services.bus.publish, CatalogChanged(changed=("all",)))
+
+    def swap(self) -> None:
+        """Let one model leave for another."""
+        swapped = Swapped("big-b", ("big-a",), 9 * GB, 6.1, drain_s=2.0, unload_s=0.4, load_s=3.7)
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.services.bus.publish, swapped)
+
+
+BEHIND_BIG_A = (
+    {"kind": "finish", "model": "big-a", "answers": 1, "seconds": 6.0},
+    {"kind": "unload", "model": "big-a", "seconds": 0.4},
+    {"kind": "load", "model": "big-b", "seconds": 4.6},
+)
 
 
 def odd_models() -> list[dict[str, Any]]:
@@ -284,7 +302,7 @@ def odd_models() -> list[dict[str, Any]]:
         view("UPPER", "ready", name="tiny", pinned=True),
         view("lower", name="tiny"),
         view("big-a", "draining", in_flight=1),
-        view("big-b", stage="queued", waiting=1, waits_for=["big-a"]),
+        view("big-b", stage="queued", waiting=1, waits_for=["big-a"], forecast=forecast(*BEHIND_BIG_A)),
         view("huge", fits="never", pinned_by=["UPPER"]),
         view("bad", "failed", cause="corrupt_file", error="the file ends after 1.2 of 4.3 GB"),
         external("ollama/gemma", "ollama", cause="engine_offline", error="127.0.0.1:23100 refused the connection"),

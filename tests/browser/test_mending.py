@@ -145,7 +145,33 @@ def test_wait_says_for_whom(visitor: Visitor) -> None:
     """A queue is no riddle: the line names the model that has to finish first; nobody busy is offered as ready now."""
     page = visitor.open(scene="odd")
     send(page, "Stand in the queue")
-    expect(page.locator(".waiting .stage")).to_contain_text("big-b · waiting for big-a to finish 1 answer")
+    stage = page.locator(".waiting .stage")
+    expect(stage).to_contain_text(
+        "big-b · waiting for big-a to finish 1 answer (about 6 s), then loading big-b (4.6 s)"
+    )
+    visitor.app.show("later")
+    expect(stage).to_contain_text("waiting for big-a to finish 1 answer (about 2 s), then loading big-b (4.6 s)")
+
+
+def test_wait_is_said_in_the_visitors_language(visitor: Visitor) -> None:
+    """Who is waited for, and how long, in Portuguese, where the stream's notes are in English."""
+    page = visitor.open(scene="odd", locale="pt-BR")
+    send(page, "Stand in the queue")
+    words = "esperando big-a terminar 1 resposta (cerca de 6 s), depois carregando big-b (4,6 s)"
+    expect(page.locator(".waiting .stage")).to_contain_text(words)
+
+
+def test_swap_is_told_below_the_memory(visitor: Visitor) -> None:
+    """When it happens, with its figures, on a page that is open; nothing of it is wider than the column."""
+    page = visitor.open(scene="odd", width=390)
+    page.click("#open-sidebar")
+    visitor.app.swap()
+    said = "big-a left for big-b: 9.0 GB back, 6.1 s (2.0 drained, 0.4 unloaded, 3.7 loaded)"
+    expect(page.locator(".swaps li").first).to_have_text(said)
+    assert violations(page) == []
+    assert page.evaluate(
+        "document.querySelector('#swaps').scrollWidth <= document.querySelector('#sidebar').clientWidth"
+    )
 
 
 def test_progress_does_not_outlive_the_load(visitor: Visitor) -> None:

@@ -22,6 +22,7 @@ from batuta.engines.base import (
     RawCall,
     Resident,
     SleepingEngine,
+    can_sleep,
 )
 from batuta.errors import BatutaError, CannotUnload
 from tests.contract.subjects import Backend, Subject, subjects
@@ -354,7 +355,7 @@ async def test_an_unloaded_model_can_be_loaded_again(subject: Subject) -> None:
 async def test_a_sleeping_model_wakes_by_a_load(subject: Subject) -> None:
     """It is told of as asleep, is not ready, and answers after a load."""
     engine = subject.engine
-    if not isinstance(engine, SleepingEngine) or not subject.can_unload:
+    if not isinstance(engine, SleepingEngine) or not can_sleep(engine, subject.chat) or not subject.can_unload:
         pytest.skip("has no warm tier")
     await engine.sleep(subject.chat)
     held = await found(subject, engine)

@@ -92,6 +92,7 @@ class Batuta:
             "BATUTA_DATA_DIR": str(self.folder),
             "BATUTA_CONFIG": str(self.folder / "config.toml"),
             "NO_COLOR": "1",
+            "BATUTA_LOADER__SPARE": "false",  # tests that look at a loader's processes mean those of models
             **self._env,
         }
 

@@ -4,7 +4,9 @@ process.py      the socket, the signals, start and end
 composition.py  who is made of whom
 engines.py      engines by provider
 booking.py      devices, budgets, and where a model is booked
-budget.py       bytes that models may take
+budget.py       bytes that models may take, and that others have taken
+pressure.py     when what others take changes a budget
+memory_watch.py looks at the devices, and has the budgets follow
 """
 
 from __future__ import annotations

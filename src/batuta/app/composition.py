@@ -18,6 +18,7 @@ from batuta import starter
 from batuta.app.booking import Booking
 from batuta.app.books import Books
 from batuta.app.engines import Engines, remembered
+from batuta.app.memory_watch import MemoryWatch
 from batuta.app.routes import build_dispatcher
 from batuta.catalog.change import Change
 from batuta.catalog.entities import ModelSpec, Provider, Role
@@ -25,6 +26,7 @@ from batuta.catalog.external import seen_keys
 from batuta.catalog.files import reader
 from batuta.catalog.finding import Places
 from batuta.catalog.records import COMMANDS, LOCAL
+from batuta.catalog.returning import return_model
 from batuta.catalog.role_keeper import first_model
 from batuta.catalog.service import Catalog
 from batuta.catalog.shelves import shelves
@@ -48,7 +50,8 @@ from batuta.keys.ring import KeyRing
 from batuta.keys.service import Keys
 from batuta.keys.tester import KeyTester
 from batuta.kinds import is_loaded
-from batuta.lifecycle.ledger import MemoryLedger
+from batuta.lifecycle.events import Known, ReturnSet
+from batuta.lifecycle.ledger import MemoryLedger, size_text
 from batuta.lifecycle.machine import Lifecycle
 from batuta.lifecycle.queueing import BoundedWait
 from batuta.lifecycle.runner import Runner
@@ -125,11 +128,21 @@ class App:
         self.engines = Engines(transport, local, self.key_ring, {COMMANDS.id: (COMMANDS, commands)})
         self._booking = Booking(settings, devices())
         self._holders: dict[Role, str] = {}
+        self._return: ReturnSet | None = None
         self.runner = self._make_runner()
         self.runner.observer.hold_back(LOCAL.id)  # until it is known which device they are booked on
         if places is None and settings.discover:
             places = Places(Doorman(transport).knock, shelves=shelves(os.environ), keys=seen_keys(os.environ))
         self.catalog = self._make_catalog(store, places)
+        self.memory = MemoryWatch(
+            self._booking,
+            self.runner.lifecycle,
+            self.supervisor.client,
+            self.catalog,
+            follow=self._set_budgets,
+            clock=self.clock,
+            margin=settings.memory.margin,
+        )
         self.metrics = Metrics(self.bus)
         self.gateway = self._make_gateway()
         self.downloads = Downloads(
@@ -180,7 +193,11 @@ class App:
         return Runner(
             Lifecycle(
                 {device: MemoryLedger(device, budget) for device, budget in self._booking.budgets.items()},
-                queue=BoundedWait(normal_s=settings.queue.max_wait_s, max_swaps=settings.queue.max_wait_swaps),
+                queue=BoundedWait(
+                    normal_s=settings.queue.max_wait_s,
+                    max_swaps=settings.queue.max_wait_swaps,
+                    busy_factor=settings.swap.busy_factor,
+                ),
                 load_timeout_s=settings.loader.load_timeout_s,
             ),
             clock=self.clock,
@@ -205,6 +222,7 @@ class App:
             house=House(stays_here=self._stays_here, price_of=self.books.meter.price_of),
             local_only=settings.local_only,
             barred=self._barred,
+            overflow_s=settings.queue.overflow_s,
         )
 
     def _make_catalog(self, store: Store, places: Places | None) -> Catalog:
@@ -238,9 +256,13 @@ class App:
         await self.books.open(config_path(os.environ).with_name(PRICES))
         await loader
         await self._choose_device()
+        await self.memory.look()  # before what is still in memory is booked: it may be a whole GPU
+        self.bus.listen(self.memory.heard)
+        self.tasks.start(self.memory.run(), name="memory watch")
         self.runner.observer.release(LOCAL.id)
         for ours in (LOCAL.id, COMMANDS.id):  # other engines are looked at meanwhile, each in its time
             await self.runner.observe(provider_id=ours)
+        self._set_return()  # not before: nobody knew where it is booked, or whether it is there already
         if (default := self.default_model()) is not None:
             self.bus.publish(Starting("model", default))
             self._load_default()
@@ -269,8 +291,24 @@ class App:
         return loaded, self._booking.largest, self.books.meter.price_of
 
     def _set_budgets(self) -> None:
-        for change in self._booking.changes(self.catalog.specs().values(), self.runner.lifecycle.ledgers):
+        """Have the ledgers follow the booking; a model of unknown size is booked with all there is, which is new."""
+        specs = self.catalog.specs().values()
+        changes = list(self._booking.changes(specs, self.runner.lifecycle.ledgers))
+        for change in changes:
+            log.info("models may take %s on %s: %s", size_text(change.budget), change.device, change.reason)
             self.runner.post(change)
+        for spec in specs if changes else ():
+            if spec.is_loadable and spec.provider_id == COMMANDS.id and not spec.need_bytes:
+                self._register(spec)
+
+    def _set_return(self) -> None:
+        """Tell the lifecycle which model comes back where nobody wants anything."""
+        swap = self.settings.swap
+        model = return_model(swap.return_to, self.catalog.specs())
+        wanted = ReturnSet(model, swap.return_after_s)
+        if wanted != self._return:
+            self._return = wanted
+            self.runner.post(wanted)
 
     async def wait_for_default(self) -> None:
         """Return when the default model is ready or has failed, or after the queue's deadline."""
@@ -299,8 +337,12 @@ class App:
     def _learn(self, model: str) -> None:
         residency = self.runner.lifecycle.residencies.get(model)
         if residency is not None and residency.load_seconds:
-            seconds = residency.load_seconds[-1]
-            self.catalog.set_learned(model, memory_bytes=residency.learned_bytes, load_seconds=seconds)
+            self.catalog.set_learned(
+                model,
+                memory_bytes=residency.learned_bytes,
+                load_seconds=residency.load_seconds[-1],
+                load_s=residency.times.seen,
+            )
 
     def _catalog_changed(self, change: Change) -> None:
         for spec in (*change.added, *change.changed, *change.absent):
@@ -314,6 +356,8 @@ class App:
         ids = [tuple(spec.id for spec in specs) for specs in (here, change.changed, (*change.absent, *gone))]
         self.bus.publish(CatalogChanged(*ids))
         self._set_budgets()
+        if self._return is not None:
+            self._set_return()
         self._announce_defaults(change.defaults or {})
 
     def _announce_defaults(self, defaults: Mapping[Role, str]) -> None:
@@ -353,7 +397,7 @@ class App:
             return
         if spec.is_loadable:
             spec = self._booking.booked(spec, engine)
-        self.runner.register(spec, engine)
+        self.runner.register(spec, engine, known=Known(self.catalog.learned(spec.id).load_s))
 
     def _key_told(self, provider_id: str, name: str, state: KeyState, message: str) -> None:
         """Tell that a key can be used no more, or again; then what failed for want of it may be tried."""

@@ -10,6 +10,7 @@ from batuta.catalog.discovery import model_stem
 from batuta.catalog.entities import ModelSpec, Provider, Role
 from batuta.catalog.files import SUFFIX
 from batuta.catalog.records import COMMANDS, LOCAL, Problem, ProviderState
+from batuta.catalog.returning import return_problem
 from batuta.errors import BadRequest, BadSettings
 from batuta.kinds import is_loaded
 from batuta.settings import Settings
@@ -27,8 +28,16 @@ def taken(known: ProviderState) -> BadRequest:
     return BadRequest(f"there is a provider {known.provider.id!r} {source} already; choose another id")
 
 
-def unmatched_wishes(wanted: Mapping[Role, str | None], specs: Mapping[str, ModelSpec]) -> tuple[Problem, ...]:
-    """Return a problem for each role whose model of the settings is not there, with the nearest ids."""
+def unmatched_wishes(
+    wanted: Mapping[Role, str | None], specs: Mapping[str, ModelSpec], *, return_to: str
+) -> tuple[Problem, ...]:
+    """Return a problem for each model that the settings name and that is not there, with the nearest ids.
+
+    Args:
+        wanted: role -> model.
+        specs: every model.
+        return_to: the model that is to come back, or one of the words for that.
+    """
     here = [model_id for model_id, spec in specs.items() if spec.is_present]
     problems = []
     for role, name in wanted.items():
@@ -37,7 +46,8 @@ def unmatched_wishes(wanted: Mapping[Role, str | None], specs: Mapping[str, Mode
         near = names.nearest(model_stem(name) if name.lower().endswith(SUFFIX) else name, here)
         hint = f"did you mean {' or '.join(near)}?" if near else "`batuta models` lists what there is."
         problems.append(Problem(role.value, f"the settings name {name!r}, and there is no such model; {hint}"))
-    return tuple(problems)
+    problem = return_problem(return_to, specs)
+    return tuple(problems) if problem is None else (*problems, problem)
 
 
 def configured_providers(settings: Settings) -> dict[str, ProviderState]:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypedDict
 
-from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider, Role
+from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Provider, Role, Tier
 from batuta.kinds import COMMAND, has_own_context, is_loaded, is_preset
 
 LOCAL = Provider("local", "local_worker", name="This machine", is_local=True)
@@ -20,6 +20,8 @@ OURS = frozenset({LOCAL.kind, COMMANDS.kind})
 """Kinds of providers that nobody has to ask what they have."""
 LARGEST_CONTEXT = 2**31 - 1
 KEPT_LOADS = 5  # as many as the lifecycle takes its median over
+ENOUGH_PEAKS = 3  # stays on a GPU that each took less than was estimated, before it is believed
+PEAK_FACTOR = 1.05  # above them: the pools of CUDA kernels grow with the longest prompt so far
 DEFAULT_CAPABILITIES = frozenset({Capability.CHAT, Capability.COMPLETION})
 
 
@@ -97,25 +99,88 @@ class Choices:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
+class Lesson(TypedDict, total=False):
+    """What else a model showed.
+
+    Attributes:
+        load_s: smoothed seconds of a load, by where its bytes were when it began.
+        peak: bytes that a stay on a GPU came to at its most, with answers given.
+    """
+
+    load_s: Mapping[Tier, float]
+    peak: int
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What real loads showed: bytes taken at that context, and the seconds of the last loads."""
+    """What real loads showed.
+
+    Attributes:
+        memory_bytes: the most that one took; 0: unknown.
+        context_length: the context at which that was seen.
+        load_seconds: of the last loads, newest last.
+        slots: conversations at once, with which that was seen.
+        load_s: smoothed seconds of a load, by where the model's bytes were when it began.
+        peaks: what the last stays on a GPU came to, with answers given, newest last.
+    """
 
     memory_bytes: int = 0
     context_length: int = 0
     load_seconds: tuple[float, ...] = ()
+    slots: int = 0
+    load_s: Mapping[Tier, float] = field(default_factory=lambda: MappingProxyType({}))
+    peaks: tuple[int, ...] = ()
 
     @property
     def typical_load_s(self) -> float | None:
         """Median of the last loads in seconds; None before the first."""
         return median(self.load_seconds) if self.load_seconds else None
 
-    def after(self, *, memory_bytes: int, load_seconds: float | None, context_length: int) -> Learned:
-        """Return what is known after one more load; 0 bytes or None seconds say nothing."""
-        seconds = (*self.load_seconds, load_seconds)[-KEPT_LOADS:] if load_seconds is not None else self.load_seconds
-        if memory_bytes <= 0:
-            return replace(self, load_seconds=seconds)
-        return Learned(memory_bytes, context_length, seconds)
+    def after(self, *, seconds: float | None = None, load_s: Mapping[Tier, float] | None = None) -> Learned:
+        """Return what is known after one more load; None says nothing."""
+        kept = self.load_seconds if seconds is None else (*self.load_seconds, seconds)[-KEPT_LOADS:]
+        return replace(self, load_seconds=kept, load_s=self.load_s if load_s is None else dict(load_s))
+
+    def having(self, context_length: int, slots: int, *, most: int = 0, peak: int = 0) -> Learned:
+        """Return what is known after a look at what a model took; 0 says nothing.
+
+        What was seen at another context, or with other slots, says nothing of this one.
+
+        Args:
+            context_length: tokens it runs with.
+            slots: conversations at once it runs with.
+            most: bytes that a load took.
+            peak: bytes that a stay on a GPU came to.
+        """
+        is_same = (self.context_length, self.slots) == (context_length, slots)
+        before, peaks = (self.memory_bytes, self.peaks) if is_same else (0, ())
+        if not (most or peak):
+            return self
+        return replace(
+            self,
+            memory_bytes=max(before, most, peak),
+            context_length=context_length,
+            slots=slots,
+            peaks=(*peaks, peak)[-ENOUGH_PEAKS:] if peak else peaks,
+        )
+
+    def corrected(self, memory: MemoryNeed, *, context: int, slots: int) -> MemoryNeed:
+        """Return the estimate, corrected by what was seen at this context and with these slots.
+
+        1. More was seen: that much is needed.
+        2. Less was seen, on a GPU, in each of the last stays: the most of those and a little, but never less than the
+           weights. Nothing less counts: a load in the host's memory shows little of what the cache will take once it
+           has filled, while on a GPU all of it is taken at once. And one stay may have seen no long prompt.
+        """
+        if (self.context_length, self.slots) != (context, slots):
+            return memory
+        total = memory.total(context)
+        if self.memory_bytes > total:  # 1
+            return replace(memory, overhead=memory.overhead + self.memory_bytes - total)
+        if len(self.peaks) < ENOUGH_PEAKS:
+            return memory
+        lower = max(memory.weights, self.memory_bytes, int(max(self.peaks) * PEAK_FACTOR))  # 2
+        return MemoryNeed(weights=memory.weights, overhead=lower - memory.weights) if lower < total else memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +230,7 @@ class ModelRecord:
         """
         is_loadable = is_loaded(provider.kind) and provider.is_local
         is_sized = is_loadable and not is_preset(provider.kind)
+        slots = defaults.slots if is_sized else preset.slots
         context = self.found.context_length
         if is_loadable and not has_own_context(provider.kind):
             context = min(context or defaults.context_length, defaults.context_length)
@@ -175,8 +241,10 @@ class ModelRecord:
             name=self.choices.name or self.found.name or self.id,
             capabilities=self.found.capabilities,
             context_length=context,
-            slots=defaults.slots if is_sized else preset.slots,
-            memory=self._memory(context) if is_loadable else self.found.memory,
+            slots=slots,
+            memory=self.learned.corrected(self.found.memory, context=context, slots=slots)
+            if is_loadable
+            else self.found.memory,
             device=defaults.device,
             is_local=provider.is_local,
             is_loadable=is_loadable,
@@ -189,14 +257,6 @@ class ModelRecord:
             aliases=preset.aliases,
             load_timeout_s=preset.load_timeout_s,
         )
-
-    def _memory(self, context: int) -> MemoryNeed:
-        """Return the estimate, raised to what a load at this context really took if that was more."""
-        memory = self.found.memory
-        missing = self.learned.memory_bytes - memory.total(context)
-        if missing <= 0 or self.learned.context_length != context:
-            return memory
-        return replace(memory, overhead=memory.overhead + missing)
 
 
 @dataclass(frozen=True, slots=True)

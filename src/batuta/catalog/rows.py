@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from batuta.catalog.entities import Capability, MemoryNeed, Provider, Role
+from batuta.catalog.entities import Capability, MemoryNeed, Provider, Role, Tier
 from batuta.catalog.records import Choices, Found, Learned, ModelRecord
 
 TABLES = ("meta", "providers", "models")
@@ -73,6 +73,9 @@ def model_row(record: ModelRecord) -> dict[str, Any]:
         "learned_bytes": learned.memory_bytes,
         "learned_context": learned.context_length,
         "load_seconds": json.dumps(learned.load_seconds),
+        "learned_slots": learned.slots,
+        "load_s": json.dumps({tier.value: seconds for tier, seconds in learned.load_s.items()}),
+        "peaks": json.dumps(learned.peaks),
     }
 
 
@@ -102,6 +105,9 @@ def model_of(row: Row) -> ModelRecord:
             memory_bytes=int(row["learned_bytes"]),
             context_length=int(row["learned_context"]),
             load_seconds=tuple(float(seconds) for seconds in json.loads(row["load_seconds"])),
+            slots=int(row["learned_slots"] or 0),
+            load_s=MappingProxyType({Tier(at): float(s) for at, s in json.loads(row["load_s"] or "{}").items()}),
+            peaks=tuple(int(peak) for peak in json.loads(row["peaks"] or "[]")),
         ),
         is_present=bool(row["is_present"]),
     )

@@ -42,6 +42,7 @@ from batuta.catalog.records import (
     Described,
     Found,
     Learned,
+    Lesson,
     ModelRecord,
     Problem,
     ProviderState,
@@ -106,6 +107,7 @@ class Catalog:
         self._describe = describe
         self._defaults = Defaults(settings.engine.context_length, settings.engine.slots, device)
         self._roles = RoleKeeper(commands.wanted_roles(settings))
+        self._return_to = settings.swap.return_to
         self._bundled = {str(path): role for path, role in bundled.items()}
         self._standing = standing
         self._neighbours = Neighbours(places)
@@ -313,14 +315,15 @@ class Catalog:
                 self._unsaved.discard(model_id)
         self._publish()
 
-    def set_learned(self, model_id: str, *, memory_bytes: int = 0, load_seconds: float | None = None) -> None:
-        """Take in what a load of this model showed; it is saved with the next look."""
+    def set_learned(
+        self, model_id: str, *, memory_bytes: int = 0, load_seconds: float | None = None, **more: Unpack[Lesson]
+    ) -> None:
+        """Take in what a load of this model showed, see `Learned.after`; it is saved with the next look."""
         record, spec = self._records.get(model_id), self._specs.get(model_id)
         if record is None or spec is None:
             return
-        learned = record.learned.after(
-            memory_bytes=memory_bytes, load_seconds=load_seconds, context_length=spec.context_length
-        )
+        learned = record.learned.after(seconds=load_seconds, load_s=more.get("load_s"))
+        learned = learned.having(spec.context_length, spec.slots, most=memory_bytes, peak=more.get("peak", 0))
         self._records[model_id] = replace(record, learned=learned)
         self._unsaved.add(model_id)
         self._publish()
@@ -541,8 +544,8 @@ class Catalog:
     # From records to specs ----------------------------------------------------------------------------------
 
     def _judge_wishes(self) -> None:
-        """Find the brain and executor of the settings that are nobody's, and tell the log of new ones."""
-        unmatched = unmatched_wishes(self._roles.wanted, self._specs)
+        """Find the models that the settings name and that are not here, and tell the log of new ones."""
+        unmatched = unmatched_wishes(self._roles.wanted, self._specs, return_to=self._return_to)
         for problem in unmatched:
             if problem not in self._unmatched:
                 log.warning("%s: %s", *problem)

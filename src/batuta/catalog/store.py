@@ -24,7 +24,7 @@ from batuta.errors import BadSettings, HostError
 if TYPE_CHECKING:
     from batuta.catalog.sql import AsyncConnection, AsyncEngine
 
-SCHEMA: Final = "0004"  # the version this code reads and writes; the newest step in migrations/versions
+SCHEMA: Final = "0005"  # the version this code reads and writes; the newest step in migrations/versions
 FILE: Final = "batuta.db"
 _SERVERS = {"postgresql", "postgres"}
 T = TypeVar("T")

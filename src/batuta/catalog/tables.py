@@ -64,6 +64,9 @@ models = Table(
     Column("learned_bytes", BigInteger, nullable=False),
     Column("learned_context", Integer, nullable=False),
     Column("load_seconds", String, nullable=False),  # JSON list, newest last
+    Column("learned_slots", Integer),
+    Column("load_s", String),  # JSON object, tier -> seconds
+    Column("peaks", String),  # JSON list, newest last
     UniqueConstraint("provider_id", "address", name="one_model_an_address"),
 )
 

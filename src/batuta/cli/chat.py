@@ -79,6 +79,7 @@ class Session:
 
     def _show(self, turn: Turn, loading: Loading) -> None:
         writer = _Writer(has_colour=is_terminal(), is_silent=self.as_json)
+        turn.on_note = loading.note
         try:
             for piece in turn.pieces():
                 loading.stop()

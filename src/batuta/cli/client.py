@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ANSWER_S = 30.0  # seconds for a management call; the longest re-verifies every model
 STREAM_S = 240.0  # seconds of silence in a stream; above the 180 s that a request may wait for its model
 _CHUNK = 16 * 1024
+_NOTE = b": batuta "
 _LISTING = re.compile(r"GET /(?:v1|manage)/models lists(?: what there is| them)?")  # how programs list models
 
 
@@ -69,17 +70,25 @@ class GatewayClient:
         """Return the JSON answer to DELETE `path`. Raises NoGateway and Refused."""
         return self._call("DELETE", path, None, timeout_s=ANSWER_S)
 
-    def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[Any]:
+    def stream(
+        self, path: str, body: Mapping[str, Any], on_note: Callable[[dict[str, Any]], None] | None = None
+    ) -> Iterator[Any]:
         """Yield the JSON data of each event that answers POST `path`, until `[DONE]` or the end.
+
+        `on_note` is told what the gateway says in comments meanwhile: who is asked, and how far that is.
 
         Raises NoGateway, Refused, and Refused in the middle when an event is an error.
         """
         from batuta.chat.sse import SSEParser
 
         with self._answer("POST", path, body, timeout=STREAM_S) as answer:
-            parser = SSEParser()
+            parser, has_begun = SSEParser(), False
             while data := answer.read1(_CHUNK):
+                if on_note is not None and not has_begun:
+                    for note in _notes(data):
+                        on_note(note)
                 for event in parser.feed(data):
+                    has_begun = True
                     if event.data.strip() == b"[DONE]":
                         return
                     yield _event_data(event.data)
@@ -160,6 +169,18 @@ def _event_data(raw: bytes) -> Any:
     if isinstance(data, dict) and isinstance(error := data.get("error"), dict) and "message" in error:
         raise _refused(error, 502)
     return data
+
+
+def _notes(data: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the gateway's notes that stand whole in a chunk: each is sent at once, and one that is cut is no loss."""
+    for line in data.split(b"\n"):
+        if line.startswith(_NOTE):
+            try:
+                note = json.loads(line[len(_NOTE) :])
+            except ValueError:
+                continue
+            if isinstance(note, dict):
+                yield note
 
 
 def _unreachable(url: str, error: Exception) -> BatutaError:

@@ -55,7 +55,7 @@ def examine(settings: Settings, environ: Mapping[str, str], problem: str | None 
         lambda: installation.data_folder(settings),
         lambda: installation.database(settings),
         lambda: installation.gateway(settings),
-        machine.memory,
+        lambda: machine.memory(settings),
         lambda: engines.engines(settings),
         lambda: gateway.servers(asked) if asked else servers.servers(settings),
         lambda: files.own_folders(settings),

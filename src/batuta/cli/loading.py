@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -13,6 +15,7 @@ from batuta.cli.terminal import console, duration, is_terminal, warn
 from batuta.errors import BatutaError
 
 ASK_EVERY_S = 0.25
+_FIGURES = re.compile(r" \([^)]*\)|\d+ answers?")
 _ARRIVED = {"ready", "failed", "disabled"}
 
 
@@ -33,13 +36,25 @@ class Loading:
     def __init__(self, client: Asked, model_id: str) -> None:
         self._client = client
         self._model_id = model_id
+        self._begin()
+
+    def _begin(self) -> None:
         self._over = threading.Event()
+        self._bar = _Bar(self._model_id) if is_terminal(sys.stderr) else _Lines(self._model_id)
         self._thread = threading.Thread(target=self._watch, name="load-progress", daemon=True)
-        self._bar = _Bar(model_id) if is_terminal(sys.stderr) else _Lines(model_id)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
+
+    def note(self, note: Mapping[str, Any]) -> None:
+        """Take in what the gateway says of the wait: the model that a name such as `auto` stands for, or the next."""
+        model = note.get("model")
+        if isinstance(model, str) and model != self._model_id and "state" in note and not self._over.is_set():
+            self.stop()
+            self._model_id = model
+            self._begin()
+            self._thread.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -57,7 +72,7 @@ class Loading:
                 view = self._client.get(model_path(self._model_id, "status"))
                 if not isinstance(view, dict) or view.get("state") in _ARRIVED:
                     return
-                self._bar.show(progress_text(view), _fraction(view))
+                self._bar.show(progress_text(view), _fraction(view), subject=_subject(view))
         except BatutaError:
             return  # a virtual model has no status; a gateway that is gone is reported by the one who waits
         finally:
@@ -65,7 +80,12 @@ class Loading:
 
 
 def progress_text(view: dict[str, Any]) -> str:
-    """Return the stage of a load in words: `reading 43 %, 2.1 s left`."""
+    """Return what is waited for in words: `waiting for coder to finish 2 answers (about 6 s), then loading it (5 s)`.
+
+    Of a load that has begun, its stage: `reading 43 %, 2.1 s left`.
+    """
+    if said := _sentence(view):
+        return said
     words = one_line(view.get("stage") or view.get("state") or "waiting")
     if (fraction := _fraction(view)) is not None:
         words = f"{words} {fraction * 100:.0f} %"
@@ -74,23 +94,33 @@ def progress_text(view: dict[str, Any]) -> str:
     return words
 
 
+def _sentence(view: Mapping[str, Any]) -> str:
+    found = view.get("forecast")
+    said = found.get("sentence") if isinstance(found, Mapping) else None
+    return one_line(said) if said and view.get("state") != "loading" else ""
+
+
+def _subject(view: Mapping[str, Any]) -> str:
+    """Return what of a view is news when it changes: not its seconds, nor how many answers are left."""
+    return _FIGURES.sub("", _sentence(view)) or str(view.get("stage") or view.get("state") or "")
+
+
 def _fraction(view: dict[str, Any]) -> float | None:
     progress = view.get("progress")
     return min(max(float(progress), 0.0), 1.0) if isinstance(progress, int | float) else None
 
 
 class _Lines:
-    """A line on stderr whenever the stage changes."""
+    """A line on stderr whenever something else is waited for."""
 
     def __init__(self, model_id: str) -> None:
         self._label = one_line(model_id)
-        self._stage = ""
+        self._subject = ""
 
-    def show(self, text: str, fraction: float | None) -> None:
+    def show(self, text: str, fraction: float | None, *, subject: str) -> None:
         del fraction
-        stage = text.partition(" ")[0]
-        if stage != self._stage:
-            self._stage = stage
+        if subject != self._subject:
+            self._subject = subject
             warn(f"{self._label}: {text}")
 
     def close(self) -> None:
@@ -105,7 +135,8 @@ class _Bar(_Lines):
         self._progress: Any = None
         self._task: Any = None
 
-    def show(self, text: str, fraction: float | None) -> None:
+    def show(self, text: str, fraction: float | None, *, subject: str) -> None:
+        del subject
         if self._progress is None:
             from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 

@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "models": "List all models: state, size, whether they fit, where they are.",
     "load": "Load a model into memory.",
     "unload": "Take a model out of memory.",
+    "plan": "Say what loading a model would do: what would go, how long it takes.",
+    "story": "Tell why a model is where it is.",
     "pin": "Keep a model in memory, whatever else wants the room.",
     "unpin": "Let a model leave memory again when room is needed.",
     "pull": "Download a model, or list those on offer.",

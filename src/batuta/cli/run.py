@@ -76,6 +76,7 @@ def answer_json(turn: Turn) -> dict[str, Any]:
 
 def _print_answer(turn: Turn, loading: Loading, *, is_silent: bool) -> None:
     last = ""
+    turn.on_note = loading.note
     for piece in turn.pieces():
         loading.stop()
         if not is_silent and not piece.is_reasoning:

@@ -42,7 +42,11 @@ ModelsDir = Annotated[
 ]
 MemoryBudget = Annotated[
     str | None,
-    typer.Option(metavar="SIZE", help="Memory that local models may take together, like 16GB.", show_default=False),
+    typer.Option(
+        metavar="SIZE",
+        help="Memory that local models may take at most, like 16GB, or host=12GB,cuda:0=14GB.",
+        show_default=False,
+    ),
 ]
 Brain = Annotated[str | None, typer.Option(metavar="MODEL", help="Default model: an id or a file.", show_default=False)]
 Executor = Annotated[

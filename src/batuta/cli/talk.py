@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,8 +14,10 @@ CHAT_PATH = "/v1/chat/completions"
 class Streams(Protocol):
     """What is needed of a client."""
 
-    def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[Any]:
-        """Yield the JSON data of each event."""
+    def stream(
+        self, path: str, body: Mapping[str, Any], on_note: Callable[[dict[str, Any]], None] | None = None
+    ) -> Iterator[Any]:
+        """Yield the JSON data of each event; tell `on_note` the gateway's notes."""
         ...
 
 
@@ -34,6 +36,7 @@ class Turn:
     Attributes:
         model: who answered, as the answer says.
         finish: why it stopped; None when the stream ended without saying so.
+        on_note: told what the gateway says while the answer is waited for.
     """
 
     client: Streams
@@ -44,12 +47,13 @@ class Turn:
     text: str = ""
     finish: str | None = None
     usage: Any = None
+    on_note: Callable[[dict[str, Any]], None] | None = None
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the answer as it comes. Raises what the client raises."""
         body = {"model": self.asked, "messages": list(self.messages), "stream": True, **self.options}
         words, thoughts = EscapeStripper(), EscapeStripper()
-        for event in self.client.stream(CHAT_PATH, body):
+        for event in self.client.stream(CHAT_PATH, body, self.on_note):
             if not isinstance(event, dict):
                 continue
             self.model = str(event.get("model") or self.model)

@@ -84,6 +84,7 @@ class LoadReport:
         was_resident: it was there already.
         fixed: as of a `Resident`.
         tier: where its bytes were when it began; None where the engine cannot tell.
+        host_bytes: as of a `Resident`.
     """
 
     memory_bytes: int
@@ -91,6 +92,7 @@ class LoadReport:
     was_resident: bool = False
     fixed: str = ""
     tier: Tier | None = None
+    host_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,12 @@ class Resident:
 
     Attributes:
         model_id: catalog id, where the engine knows it; else empty.
-        memory_bytes: what it holds; 0 when the engine does not say.
+        memory_bytes: what it holds on its device, or in RAM while it is asleep; 0 when the engine does not say.
         is_loading: it is on its way in.
         address: its name at the engine, where the engine knows no ids.
         is_asleep: its weights are parked outside the device (a warm tier).
         fixed: why it can neither be unloaded nor put to sleep, and what a person can do about it; empty: it can.
+        host_bytes: what it holds in RAM besides while it is awake: the copy that it is woken from.
     """
 
     model_id: str
@@ -112,6 +115,7 @@ class Resident:
     address: str = ""
     is_asleep: bool = False
     fixed: str = ""
+    host_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +254,26 @@ class SleepingEngine(LoadableEngine, Protocol):
     async def sleep(self, spec: ModelSpec) -> None:
         """Park the model's weights outside the device; return when its device memory is back.
 
-        `resident` then reports it as asleep. Raises ModelError or ProviderError when it stays where it is; CannotUnload
-        as `unload` does.
+        `resident` then reports it as asleep, or not at all when it could only be unloaded. Raises ModelError or
+        ProviderError when it stays where it is; CannotUnload as `unload` does.
         """
         ...
+
+
+@runtime_checkable
+class PartlySleepingEngine(SleepingEngine, Protocol):
+    """A sleeping engine whose warm tier is for some of its models."""
+
+    def can_sleep(self, spec: ModelSpec) -> bool:
+        """Whether this model has the warm tier, as far as is known before it is loaded."""
+        ...
+
+
+def can_sleep(engine: Engine, spec: ModelSpec) -> bool:
+    """Whether a model has a warm tier at its engine."""
+    if isinstance(engine, PartlySleepingEngine):
+        return engine.can_sleep(spec)
+    return isinstance(engine, SleepingEngine)
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from batuta.catalog.entities import ModelSpec
+from batuta.catalog.entities import ModelSpec, Tier
 from batuta.chat.types import ChatRequest, Delta
 from batuta.engines.base import (
     LOST,
@@ -31,14 +31,31 @@ from batuta.engines.base import (
 )
 from batuta.engines.openai_compat import OpenAIWire
 from batuta.engines.transport import Transport
-from batuta.errors import Cause, LoaderDown, UpstreamUnreachable
+from batuta.errors import BatutaError, Cause, LoaderDown, UpstreamUnreachable
 from batuta.loader.client import LoaderClient
+from batuta.loader.memory import HOST
 from batuta.settings import EngineSettings
 from batuta.vault.secret import Secret
 
-# Names in a model's options that the loader takes as they are.
+GGUF = ".gguf"
 LOADER_PATIENCE_S = 10.0  # a restart takes 0.5 s of back-off and 0.3 s of start; a tenfold of that is a fault
-OPTIONS = ("gpu_layers", "threads", "embedding", "projector", "device", "dtype", "batching")
+CACHED = 0.9  # of a model's bytes: what is missing then costs less than a load's time varies
+# Names in a model's options that the loader takes as they are.
+OPTIONS = ("gpu_layers", "threads", "embedding", "projector", "device", "dtype", "batching", "parking")
+
+
+def tier_of(share: float | None) -> Tier | None:
+    """Return where a load's bytes came from, by how much of them was in the page cache; None: nobody can tell."""
+    if share is None:
+        return None
+    return Tier.CACHED if share >= CACHED else Tier.DISK
+
+
+def _tier(record: Mapping[str, Any]) -> Tier | None:
+    """Return where the bytes of a load that has just ended were, by the loader's answer to it."""
+    if record["was_resident"]:
+        return Tier.RESIDENT
+    return Tier.PARKED if record.get("was_parked") else tier_of(record.get("cached"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,7 @@ class Place:
 
 
 class LocalWorker:
-    """A LoadableEngine, a PassThroughEngine and a NoticingEngine over the loader."""
+    """A WarmingEngine, PartlySleepingEngine, PassThroughEngine and NoticingEngine over the loader."""
 
     kind = "local_worker"
     dialect = "openai"
@@ -103,6 +120,8 @@ class LocalWorker:
             memory_bytes=int(record["memory_bytes"]),
             seconds=float(record["seconds"]),
             was_resident=bool(record["was_resident"]),
+            tier=_tier(record),
+            host_bytes=int(record.get("host_bytes", 0)),
         )
 
     async def _wait_for_loader(self) -> None:
@@ -135,6 +154,36 @@ class LocalWorker:
             if self._client.is_connected:  # it is there and did not do it
                 raise
 
+    def can_sleep(self, spec: ModelSpec) -> bool:
+        """Whether the model is kept in RAM while its device holds others.
+
+        1. What its options or the settings want. 2. By default those that run on a GPU: on the host it would be a
+        second copy beside the first. llama.cpp's models cannot be; their files are told by their names, for this is
+        asked of thousands of models at once.
+        """
+        if self.keeps != "file" or spec.address.lower().endswith(GGUF):
+            return False
+        wanted = spec.options.get("parking", self._settings.parking)
+        return bool(wanted == "on" or (wanted == "auto" and spec.device != HOST))  # 1, 2
+
+    async def sleep(self, spec: ModelSpec) -> None:
+        """Park the model; unload it where its process cannot do that (its weights are quantised, the RAM is short)."""
+        self._places.pop(spec.id, None)
+        if not (await self._client.park(spec.id))["is_parked"]:
+            await self.unload(spec)
+
+    async def cached_share(self, spec: ModelSpec) -> float | None:
+        if self.keeps != "file":  # what a command reads, only its server knows
+            return None
+        with suppress(BatutaError):
+            return await self._client.cached(spec.address)
+        return None
+
+    async def warm(self, spec: ModelSpec) -> None:
+        if self.keeps == "file":
+            with suppress(BatutaError):
+                await self._client.warm(spec.address)
+
     async def resident(self) -> Sequence[Resident]:
         if not self._client.is_connected:  # no model outlives its loader
             return ()
@@ -144,6 +193,8 @@ class LocalWorker:
                 model_id=str(record["id"]),
                 memory_bytes=int(record["memory_bytes"] or record["need_bytes"]),
                 is_loading=record["state"] == "loading",
+                is_asleep=record["state"] == "parked",
+                host_bytes=int(record.get("host_bytes", 0)),
             )
             for record in state["models"]
             if self._is_here(record)
@@ -171,9 +222,11 @@ class LocalWorker:
             "device": settings.device,
             "dtype": settings.dtype,
             "batching": settings.batching,
+            "parking": settings.parking,
             "timeout_s": self._load_timeout_s,
         }
-        return request | {name: spec.options[name] for name in OPTIONS if name in spec.options}
+        wanted = request | {name: spec.options[name] for name in OPTIONS if name in spec.options}
+        return wanted | ({} if self.can_sleep(spec) else {"parking": "off"})  # a copy in RAM that nobody would use
 
     # --- talking -------------------------------------------------------------------------------------------------
 
@@ -250,7 +303,7 @@ class LocalWorker:
         return bool(record.get("kind", "file") == self.keeps)
 
     def _is_here(self, record: Mapping[str, Any]) -> bool:
-        return self._is_mine(record) and record["state"] in {"loading", "ready"}
+        return self._is_mine(record) and record["state"] in {"loading", "ready", "parking", "parked"}
 
     def _note(self, record: dict[str, Any]) -> None:
         if not self._is_mine(record):

@@ -81,6 +81,7 @@ class Call:
         wishes: the caller's word on who may answer.
         hops: gateways it has come through before this one.
         has_ours: the body has fields that are for Batuta alone.
+        max_wait_s: seconds that it is worth waiting for a model while another could answer; None: as the settings say.
     """
 
     request_id: str
@@ -93,6 +94,7 @@ class Call:
     wishes: Wishes = NO_WISHES
     hops: int = 0
     has_ours: bool = False
+    max_wait_s: float | None = None
 
 
 def read_call(  # what the headers say, each by its name
@@ -105,6 +107,7 @@ def read_call(  # what the headers say, each by its name
     allow_fallback: bool | None = None,
     wishes: Wishes = NO_WISHES,
     hops: int = 0,
+    max_wait_s: float | None = None,
 ) -> Call:
     """Check a body and make a Call of it. Raises BadRequest saying which field is wrong and how.
 
@@ -136,7 +139,9 @@ def read_call(  # what the headers say, each by its name
     stream = bool(fields.stream)
     if stream and not endpoint.can_stream:
         raise BadRequest(f"POST /v1/{endpoint.path} cannot stream", model=fields.model)
-    return Call(request_id, endpoint, fields.model, body, stream, deadline, priority, wishes, hops, has_ours)
+    return Call(
+        request_id, endpoint, fields.model, body, stream, deadline, priority, wishes, hops, has_ours, max_wait_s
+    )
 
 
 def _with_body(wishes: Wishes, fields: _Fields) -> Wishes:

@@ -23,6 +23,8 @@ from batuta.gateway.budget import RetryBudget
 from batuta.gateway.call import Call, Head, Trying
 from batuta.gateway.endings import NOBODY_ELSE, ended, more_tokens_than, suggest
 from batuta.gateway.fallback import Step, cause_of, is_limit
+from batuta.gateway.overflow import WORD as LONG_WAIT
+from batuta.gateway.overflow import overflow
 from batuta.gateway.walk import Walk
 from batuta.gateway.world import Alternative, World
 from batuta.lifecycle.runner import Lease, Runner
@@ -61,6 +63,8 @@ class Gateway:
         local_only: no byte leaves this machine, whoever asks.
         barred: says why no key of a provider may be tried now; empty: one may, or it asks for none.
         random: draws pauses.
+        overflow_s: a request that would wait longer goes to another model, where it may; None: it waits. What the
+            request itself says goes before this.
     """
 
     def __init__(  # the services it is made of, each by its name
@@ -80,6 +84,7 @@ class Gateway:
         local_only: bool = False,
         barred: Callable[[str], str] = lambda _: "",
         random: Random | None = None,
+        overflow_s: float | None = None,
     ) -> None:
         self._specs = specs
         self._runner = runner
@@ -92,6 +97,7 @@ class Gateway:
         self._meter = meter
         self._local_only = local_only
         self._random = random or Random()  # noqa: S311  # pauses, no secrets
+        self._overflow_s = overflow_s
         self.budget = RetryBudget(clock.monotonic)
         self.world = World(specs=specs, runner=runner, clock=clock, is_offline=is_offline, house=house, barred=barred)
 
@@ -107,6 +113,7 @@ class Gateway:
             call = self._with_policy(call)
             walk = self._walk(call)
             while (model := walk.next()) is not None:
+                model = self._overflow(call, walk, model)
                 attempt = Attempt(model, self._clock.monotonic(), tried_before=[each for each, _, _ in walk.tried])
                 is_over = attempt.started >= call.deadline
                 yield Trying(model)
@@ -149,6 +156,16 @@ class Gateway:
             house=self.world.house,
         )
         return Walk(route, specs, self._runner.resting, self.budget, self._random)
+
+    def _overflow(self, call: Call, walk: Walk, model: str) -> str:
+        """Return who is asked instead of `model`, where that one would be waited for too long; else `model` itself."""
+        limit_s = self._overflow_s if call.max_wait_s is None else call.max_wait_s
+        if limit_s is None or len(walk.queue) == 1 or not self._runner.would_wait(model):
+            return model
+        found = overflow(walk.queue, limit_s, expected=self.world.forecast, is_at_hand=self.world.is_at_hand)
+        if found is None or not walk.prefer(found.model, LONG_WAIT, found.why):
+            return model
+        return found.model
 
     async def _try(self, call: Call, walk: Walk, attempt: Attempt) -> AsyncGenerator[Head | bytes, None]:
         """Lease the candidate and pass on what it says. A full queue is only closed to those who would wait in it."""

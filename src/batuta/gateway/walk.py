@@ -40,6 +40,7 @@ class Walk:
         skipped: model -> why it was not asked, in a word.
         rest: why the current one had better be left alone, and is asked all the same; None: it need not.
         has_lease: the current one was leased: from here on it may have been asked.
+        whys: model -> why it goes before others, where that is not the plan's doing.
     """
 
     route: RoutePlan
@@ -52,6 +53,7 @@ class Walk:
     skipped: dict[str, str] = field(default_factory=dict)
     rest: Resting | None = None
     has_lease: bool = False
+    whys: dict[str, str] = field(default_factory=dict)
     _step: Step | None = None
     _was_sent: bool = False
     _may_repeat: bool = False
@@ -96,6 +98,26 @@ class Walk:
             self.skipped[model] = rest.word
         self.rest = self.resting(self.queue[0])
         del self.queue[1:]
+
+    def prefer(self, model: str, word: str, why: str) -> bool:
+        """Ask another candidate before the current one, which is tried after it; say whether that may be.
+
+        A provider is no further try at a loaded model's cost: see `next`, 3.
+
+        Args:
+            model: who is asked now.
+            word: why the current one is passed over, in a word.
+            why: why the other is asked, in words.
+        """
+        if self._was_sent and not self._is_loadable(model) and not self.budget.take():
+            return False
+        self.skipped[self.queue[0]] = word
+        self.queue.remove(model)
+        self.queue.insert(0, model)
+        self.skipped.pop(model, None)
+        self.whys[model] = why
+        self.rest = None
+        return True
 
     def _is_loadable(self, model: str) -> bool:
         spec = self.specs.get(model)
@@ -178,6 +200,8 @@ class Walk:
 
     def why(self, model: str) -> str:
         """Return why a candidate was chosen."""
+        if model in self.whys:
+            return self.whys[model]
         first = self.route.candidates[0]
         if first.model_id == model:
             return first.why

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from batuta.catalog.entities import Capability, ModelSpec
 from batuta.clock import Clock
 from batuta.lifecycle.cooling import resting
+from batuta.lifecycle.forecast import Forecast
 from batuta.lifecycle.residency import Residency
 from batuta.lifecycle.runner import Runner
 from batuta.lifecycle.states import ModelState
-from batuta.routing.alternatives import TIER_WORDS, Standing, Terms, alternatives, passed_over
+from batuta.routing.alternatives import TIER_WORDS, Standing, Terms, Tier, alternatives, passed_over, tier_of
 from batuta.routing.wishes import NO_ASKS, NO_WISHES, Asks, House, Wishes
 
 CHATS = frozenset({Capability.CHAT})
@@ -97,6 +98,24 @@ class World:
             load_seconds=residency.typical_load_s,
             rests=rest.words if rest is not None else f"cannot be asked: {barred}" if barred else "",
         )
+
+    def forecast(self, model: str) -> Forecast | None:
+        """Return what a request for the model that came now would wait for; None for one that is not known."""
+        return self._runner.forecast(model) if model in self._runner.lifecycle.residencies else None
+
+    def is_at_hand(self, model: str) -> bool:
+        """Say whether a model could answer without a load: in memory, or behind an API that may be asked now."""
+        spec, residency = self._specs().get(model), self._runner.lifecycle.residencies.get(model)
+        if spec is None or residency is None:
+            return False
+        standing = self._standing(
+            spec,
+            residency,
+            could_fit=False,
+            now=self._clock.monotonic(),
+            barred="" if spec.is_loadable else self._barred(spec.provider_id),
+        )
+        return tier_of(standing) in {Tier.EXTERNAL, Tier.LOADED}
 
     def alternative(
         self,

@@ -69,6 +69,11 @@ class Expected:
         at = now if returning.is_expected else idle_since + self._return.after_s  # its room is being made already
         return [*found, Expectation(returning, why, at)]
 
+    @property
+    def hinted(self) -> frozenset[str]:
+        """The models for which a hint stands, there or not: none of them leaves for another hint."""
+        return frozenset(self._hints)
+
     def ends(self, now: float) -> Iterator[float]:
         """Yield when hints become void, in monotonic seconds: what they kept out may come then."""
         return (hint.until for hint in self._hints.values() if hint.until > now)

@@ -101,7 +101,8 @@ def forecast(lifecycle: Lifecycle, model: str, now: float, *, joins: bool = Fals
     """
     residency = lifecycle.residencies[model]
     waiting = lifecycle.waiting.count(model)
-    place = position(lifecycle, model)
+    order = lifecycle.waiting.models()
+    place = order.index(model) + 1 if waiting else None
     if not residency.enabled or residency.state is S.DISABLED or residency.leaving is Leaving.FORGOTTEN:  # 1
         return Forecast(seconds=None, position=place)
     behind = waiting if joins else 0
@@ -110,7 +111,7 @@ def forecast(lifecycle: Lifecycle, model: str, now: float, *, joins: bool = Fals
         return _sum((), [] if is_free else [_slot(residency, behind, now)], place)
     chains: list[Chain] = []
     if residency.state is not S.LOADING:  # 4
-        found = _chains(lifecycle, residency, now)
+        found = _chains(lifecycle, residency, order, now)
         if found is None:  # 1
             return Forecast(seconds=None, position=place)
         chains = found
@@ -183,7 +184,7 @@ def _load_left(residency: Residency, now: float) -> float:
 # What goes before --------------------------------------------------------------------------------------------
 
 
-def _chains(lifecycle: Lifecycle, residency: Residency, now: float) -> list[Chain] | None:
+def _chains(lifecycle: Lifecycle, residency: Residency, order: Sequence[str], now: float) -> list[Chain] | None:
     """Return what goes on side by side before a model that is away can be loaded; None: it does not help to wait.
 
     1. It leaves itself, and whoever it leaves for has its turn.
@@ -212,7 +213,7 @@ def _chains(lifecycle: Lifecycle, residency: Residency, now: float) -> list[Chai
     loads = [r for r in here if r.state is S.LOADING and r.spec.device == ledger.device]
     queue: Chain = [Step(StepKind.LOAD, r.spec.id, _load_left(r, now), tier=r.load_from) for r in loads]
     if (loads or lacks_room) and not victims:
-        ahead = _ahead(lifecycle, residency)
+        ahead = _ahead(lifecycle, residency, order)
         queue += [_turn(lifecycle, known[each], now, answers=lacks_room) for each in ahead]  # 2
     chains = [queue] if queue else []
     if lacks_room:  # 3
@@ -221,9 +222,9 @@ def _chains(lifecycle: Lifecycle, residency: Residency, now: float) -> list[Chai
     return chains
 
 
-def _ahead(lifecycle: Lifecycle, residency: Residency) -> Iterable[str]:
+def _ahead(lifecycle: Lifecycle, residency: Residency, order: Sequence[str]) -> Iterable[str]:
     """Yield the models of the same device that are away and whose waiters' turn is earlier."""
-    for model in lifecycle.waiting.models():
+    for model in order:
         if model == residency.spec.id:
             return
         other = lifecycle.residencies[model]

@@ -27,7 +27,8 @@ def check(lifecycle: Lifecycle) -> None:
 def _check_books(lifecycle: Lifecycle) -> None:
     for ledger in lifecycle.ledgers.values():
         ledger.check()
-        loading = [m for m, r in lifecycle.residencies.items() if r.state is S.LOADING and m in ledger]
+        here = [(m, r) for m, r in lifecycle.residencies.items() if r.spec.device == ledger.device and m in ledger]
+        loading = [m for m, r in here if r.state is S.LOADING]
         assert len(loading) <= 1, f"two loads at once on {ledger.device}: {loading}"
     for model, residency in lifecycle.residencies.items():
         ledger = lifecycle.ledgers[residency.spec.device]

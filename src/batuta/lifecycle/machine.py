@@ -32,6 +32,7 @@ from batuta.lifecycle.commands import (
 from batuta.lifecycle.cooling import may_insist
 from batuta.lifecycle.eviction import CheapestSubset, EvictionPolicy
 from batuta.lifecycle.expected import Expected
+from batuta.lifecycle.forecast import brief
 from batuta.lifecycle.invariants import check
 from batuta.lifecycle.ledger import MemoryLedger, gib, size_text
 from batuta.lifecycle.queueing import BoundedWait, QueuePolicy, Waiter, WaitingRoom
@@ -39,6 +40,7 @@ from batuta.lifecycle.refusals import no_fit, too_late, unknown, why_not
 from batuta.lifecycle.residency import PARKS, Leaving, Residency
 from batuta.lifecycle.room import CallOff, Decision, Evict, Load, NeverFits, RoomMaker, Wait
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
+from batuta.lifecycle.waits import WaitStories
 from batuta.observe.events import Fact, MemoryChanged, ModelStateChanged, QueueChanged
 
 S, T = ModelState, Trigger
@@ -76,6 +78,8 @@ class Lifecycle:
         self._epochs = itertools.count(1)  # never the same twice: a model may be forgotten and come back
         self.expected = Expected()
         self.outlook: dict[str, Wait] = {}  # models that are waited for and not on their way -> why not
+        self._stories = WaitStories()
+        self._queues: dict[str, None] = {}  # models whose queues have changed and are not told of yet
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             ev.Wanted: self._on_wanted,
             ev.Abandoned: self._on_abandoned,
@@ -92,6 +96,9 @@ class Lifecycle:
         self._handlers[type(event)](event, now)
         if self.is_unsettled:
             self._settle(now)
+            self._stories.tell(self, now)
+        if self._queues:
+            self._tell_queues(now)
         commands, self._out = self._out, []
         return commands
 
@@ -276,7 +283,8 @@ class Lifecycle:
         if not comers:
             return
         ready = [e.residency for e in comers.values()]
-        wish = self.room.decide_expected(ready, self.waiting, self.residencies, self.ledgers, now)
+        kept = self.expected.hinted
+        wish = self.room.decide_expected(ready, self.waiting, self.residencies, self.ledgers, now, kept=kept)
         if wish is not None:  # 3
             comer = self.residencies[wish.model]
             if not comer.is_expected:
@@ -439,8 +447,19 @@ class Lifecycle:
         self.order(Announce(fact))
 
     def _announce_queue(self, residency: Residency) -> None:
-        model = residency.spec.id
-        self.announce(QueueChanged(model, self.waiting.count(model), residency.in_flight))
+        self._queues[residency.spec.id] = None
+
+    def _tell_queues(self, now: float) -> None:
+        """Tell of the queues that have changed, once everything has come to rest: then it is known what follows."""
+        for model in self._queues:
+            residency = self.residencies.get(model)
+            if residency is None:  # it has left the catalog, and nobody waits for it any more
+                self.announce(QueueChanged(model, 0, 0))
+                continue
+            place, expected_s = brief(self, model, now)
+            waiting = self.waiting.count(model)
+            self.announce(QueueChanged(model, waiting, residency.in_flight, place, expected_s))
+        self._queues.clear()
 
     def announce_memory(self, ledger: MemoryLedger) -> None:
         """Tell what a device holds now."""

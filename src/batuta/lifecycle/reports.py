@@ -15,6 +15,7 @@ from batuta.lifecycle.ledger import size_text
 from batuta.lifecycle.refusals import failure
 from batuta.lifecycle.residency import PARKS, Leaving, Residency, remaining
 from batuta.lifecycle.states import TRANSITIONS, ModelState, Trigger
+from batuta.lifecycle.words import swap_sentence
 from batuta.observe.events import LoadProgressed, Swapped
 
 if TYPE_CHECKING:
@@ -195,6 +196,9 @@ def _announce_swap(lifecycle: Lifecycle, winner: Residency, load_began: float, s
         load_s=now - load_began,
     )
     lifecycle.announce(swapped)
+    for model in (winner.spec.id, *winner.evicted):
+        if (residency := lifecycle.residencies.get(model)) is not None:
+            residency.tell(now, swap_sentence(swapped))
 
 
 HANDLERS: Final[dict[type, Callable[[Lifecycle, Any, float], None]]] = {

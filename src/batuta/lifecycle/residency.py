@@ -293,7 +293,8 @@ class Residency:
     def take_spec(self, spec: ModelSpec, *, is_booked: bool) -> None:
         """Take over what the catalog says now.
 
-        1. What was learned of another file, context or number of slots is forgotten.
+        1. What was learned of another file, context or number of slots is forgotten; loads of the same file with more
+           context take as long.
         2. A booking stays on the device where it was made until the model has left memory.
         """
         old = self.spec
@@ -304,6 +305,7 @@ class Residency:
             spec.memory,
         ):
             self.learned_bytes, self.cached_share = 0, None  # 1
+        if old.address != spec.address:  # 1
             self.times.forget()
         self.spec = replace(spec, device=old.device) if is_booked else spec  # 2
 

@@ -21,7 +21,7 @@ Where nobody waits for anything, models that are expected (a hint, a return) are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -173,13 +173,13 @@ class RoomMaker:
         residencies: Mapping[str, Residency],
         ledgers: Mapping[str, MemoryLedger],
         now: float,
+        *,
+        kept: frozenset[str] = frozenset(),
     ) -> Decision | None:
         """Return what to do for the first of the models that are expected, where nobody waits on its device.
 
-        Only idle models leave for it, and none that is expected itself.
+        Only idle models leave for it, and none of `kept`.
         """
-        expected = list(expected)
-        names = {r.spec.id for r in expected}
         for residency in expected:
             device = residency.spec.device
             if residency.state not in {S.ABSENT, S.ASLEEP} or residency.is_settling:
@@ -192,7 +192,7 @@ class RoomMaker:
                 continue
             if residency.need <= page.free:
                 return Load(residency.spec.id)
-            candidates = self._candidates(ledger, residencies.values(), waiting, now, spare=names)
+            candidates = self._candidates(ledger, residencies.values(), waiting, now, spare=kept)
             idle = [c for c in candidates if not c.is_busy]
             victims = self._eviction.victims(residency.need - page.free, idle, now)
             if victims:
@@ -343,7 +343,7 @@ class RoomMaker:
         waiting: WaitingRoom,
         now: float,
         *,
-        spare: set[str] | None = None,
+        spare: Collection[str] = (),
     ) -> list[Candidate]:
         return [
             Candidate(
@@ -354,10 +354,7 @@ class RoomMaker:
                 is_busy=r.state is S.READY and (r.in_flight > 0 or waiting.count(r.spec.id) > 0),
             )
             for r in residencies
-            if _may_leave(r, ledger)
-            and r.spec.id in ledger
-            and r.unload_again_at <= now
-            and (spare is None or r.spec.id not in spare)
+            if _may_leave(r, ledger) and r.spec.id in ledger and r.unload_again_at <= now and r.spec.id not in spare
         ]
 
     @staticmethod

@@ -17,14 +17,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from batuta.clock import SystemClock
 from batuta.errors import AlreadyRunning, BatutaError
-from batuta.loader import control, status_file
+from batuta.loader import control, memory, spare, status_file
 from batuta.loader.environment import allowed
+from batuta.loader.forms import ENGINES
 from batuta.loader.grace import Grace
 from batuta.loader.host import Host, LoadRequest
 from batuta.loader.lock import NAME, Lock
 from batuta.loader.paths import known_roots
 from batuta.loader.server import ControlServer
+from batuta.loader.spare import Spare, SpareProcess
 from batuta.tasks import Tasks
 
 log = logging.getLogger("batuta.loader")
@@ -62,12 +65,23 @@ class Loader:
         self._grace_timer: asyncio.TimerHandle | None = None
         self._tasks = Tasks(_bug)
         roots = (*known_roots(data, tuple(args.models_dir), os.environ), *args.allow)
+        clock, environ = SystemClock(), allowed(os.environ)
+        engine = ENGINES["gguf"]
+        self._spare = Spare(
+            lambda: SpareProcess.start(engine.program, log_dir=data / "logs", environ={**environ, **engine.environ}),
+            clock,
+            has_room=lambda: memory.available_bytes() >= spare.ROOM,
+            on_note=log.warning,
+            on_bug=_bug,
+        )
         self.host = Host(
             roots=roots,
             log_dir=data / "logs" / "models",
-            environ=allowed(os.environ),
+            environ=environ,
             on_event=self._happened,
             on_bug=_bug,
+            spare=self._spare,
+            clock=clock,
             heartbeat_s=args.heartbeat,
         )
         self.server = ControlServer(self.host, run_dir=self._run_dir, grace=self._grace, on_bug=_bug)
@@ -82,6 +96,8 @@ class Loader:
         await self.server.start()
         self._write_status()
         log.info("listening at %s", control.find(self._run_dir))
+        if self._args.spare:
+            self._spare.begin()
         if self._args.for_gateway:
             self._grace.expect(self._loop.time())
             self._arm_grace()
@@ -91,6 +107,7 @@ class Loader:
             await self._stop.wait()
         finally:
             await self._tasks.aclose()
+            await self._spare.aclose()
             await self.host.aclose()
             await self.server.aclose()
             self._cancel_timers()
@@ -107,6 +124,8 @@ class Loader:
         self.server.broadcast(event)
         if event["event"] == "gone":
             log.warning("%s is gone: %s", event["model"], event["reason"])
+        elif event["event"] == "unloaded" and event["note"]:
+            log.warning("the memory of %s is not back: %s", event["model"], event["note"])
         elif event["event"] == "state":
             model = event["model"]
             log.info("%s is %s%s", model["id"], model["state"], f": {model['error']}" if model["error"] else "")
@@ -165,6 +184,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--grace", type=float, default=60.0, help="seconds to keep models after the last gateway left")
     parser.add_argument("--for-gateway", action="store_true", help="end soon if no gateway comes: one has started this")
     parser.add_argument("--heartbeat", type=float, default=2.0, help="seconds between heartbeats to a model's process")
+    parser.add_argument("--spare", action="store_true", help="keep a process waiting, so that a load begins at once")
     parser.add_argument("--model", type=Path, help="a model file to load at start")
     return parser.parse_args(argv)
 

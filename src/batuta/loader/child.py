@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import secrets
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from batuta.errors import BatutaError, Cause, ModelFailed
-from batuta.loader import faults, memory
+from batuta.loader import faults, memory, program
 from batuta.loader.forms import ENGINES
 from batuta.loader.model_log import ModelLog, oom_kills
+from batuta.loader.spare import Spare
 
 STOP_S = 3.0  # llama.cpp ends at once on SIGTERM; a process stopped by a debugger does not
 WATCH_S = 0.05  # between two looks at the progress of a load
@@ -42,6 +43,7 @@ class Plan:
         device: what a safetensors model runs on: auto | cpu | cuda | cuda:1 | rocm | mps.
         dtype: what its weights are turned into: auto | float32 | float16 | bfloat16.
         batching: how its conversations share it: auto | turns | batch.
+        parking: whether a copy of a safetensors model stays in RAM, from which it comes back: auto | on | off.
     """
 
     id: str
@@ -57,6 +59,11 @@ class Plan:
     device: str = "auto"
     dtype: str = "auto"
     batching: str = "auto"
+    parking: str = "auto"
+
+
+class NotDone(Exception):
+    """An order was not carried out; the text says why."""
 
 
 Progress = Callable[[str, float | None], None]
@@ -78,33 +85,20 @@ class Child:
         self._said: bytes | None = None
         self._refused: str | None = None
         self._oom_kills = oom_kills()
+        self.parks = False  # it takes the orders `park` and `wake`
+        self._numbers = itertools.count(1)
+        self._orders: dict[int, asyncio.Future[dict[str, Any]]] = {}
 
     @classmethod
-    async def start(cls, plan: Plan, *, log_dir: Path, environ: Mapping[str, str]) -> Child:
-        """Start the process and hand it its parameters. Raises ModelFailed when it cannot be started."""
+    async def start(cls, plan: Plan, *, log_dir: Path, environ: Mapping[str, str], spare: Spare | None = None) -> Child:
+        """Hand the parameters to the spare process, or start one of its own.
+
+        Raises:
+            ModelFailed: no process can be started.
+        """
         engine = ENGINES[plan.form]
         key = secrets.token_urlsafe(32)
         log, errors = ModelLog.open(log_dir, plan.id)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                engine.program,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                env={**environ, **engine.environ},
-                start_new_session=True,  # a group of its own: the terminal's Ctrl-C is for the gateway
-            )
-        except OSError as error:
-            raise ModelFailed(
-                f"{plan.id} was not loaded: no process could be started ({error.strerror})",
-                model=plan.id,
-                cause=Cause.CRASH,
-            ) from None
-        finally:
-            os.close(errors)
-        child = cls(process, plan, key=key, log=log)
         params = {
             "parent": os.getpid(),
             "model": plan.path,
@@ -113,8 +107,20 @@ class Child:
             "log": str(log.path),
             **{k: v for k, v in asdict(plan).items() if k not in {"id", "path", "size", "form"}},
         }
-        child._write(json.dumps(params))
-        return child
+        try:
+            process = await spare.take(params) if spare is not None and engine.can_wait else None
+            if process is None:
+                process = await program.begin(engine.program, environ={**environ, **engine.environ}, errors=errors)
+                program.tell(process, **params)
+        except OSError as error:
+            raise ModelFailed(
+                f"{plan.id} was not loaded: no process could be started ({error.strerror})",
+                model=plan.id,
+                cause=Cause.CRASH,
+            ) from None
+        finally:
+            os.close(errors)
+        return cls(process, plan, key=key, log=log)
 
     @property
     def pid(self) -> int:
@@ -131,7 +137,7 @@ class Child:
         devices: tuple[str, ...] = ()
         while (report := await self._report()) is not None:
             if "ready" in report:
-                self.port = int(report["ready"])
+                self.port, self.parks = int(report["ready"]), bool(report.get("parks"))
                 return devices
             if "refused" in report:
                 self._refused = str(report["refused"])
@@ -154,6 +160,13 @@ class Child:
 
     async def until_gone(self, *, every: float, misses: int = 3) -> str:
         """Ping the process until it ends or stops answering; return why. A silent one is killed."""
+        reason = await self._follow(every, misses)
+        for order in self._orders.values():
+            if not order.done():
+                order.set_exception(NotDone(reason))
+        return reason
+
+    async def _follow(self, every: float, misses: int) -> str:
         loop = asyncio.get_running_loop()
         sent = answered = 0
         while sent - answered < misses:
@@ -166,9 +179,41 @@ class Child:
                     code = await self._process.wait()
                     return f"its process ended ({faults.describe_exit(code)})"
                 answered = int(report.get("pong", answered))
+                self._hear(report)
         self.kill()
         await self._process.wait()
         return f"its process did not answer {misses} heartbeats of {every:g} s and was ended"
+
+    async def order(self, word: str, *, within_s: float) -> dict[str, Any]:
+        """Have a ready process do something beside answering; return what it says of it.
+
+        One that says nothing in that time is ended: nobody can tell what it holds.
+
+        Raises:
+            NotDone: it refused, ended, or did not answer.
+        """
+        number, loop = next(self._numbers), asyncio.get_running_loop()
+        future: asyncio.Future[dict[str, Any]] = loop.create_future()
+        self._orders[number] = future
+        self._write(f"{word} {number}")
+        try:
+            async with asyncio.timeout(within_s):
+                return await future
+        except TimeoutError:
+            self.kill()
+            raise NotDone(f"its process did not answer `{word}` within {within_s:g} s and was ended") from None
+        finally:
+            del self._orders[number]
+
+    def _hear(self, report: dict[str, Any]) -> None:
+        number = report.get("done")
+        order = self._orders.get(number) if isinstance(number, int) else None
+        if order is None or order.done():
+            return
+        if "failed" in report:
+            order.set_exception(NotDone(str(report["failed"])))
+        else:
+            order.set_result({name: value for name, value in report.items() if name != "done"})
 
     async def stop(self) -> None:
         """End the process; return when it is gone and its memory is back."""
@@ -184,11 +229,7 @@ class Child:
 
     def kill(self) -> None:
         """End it and everything it started, at once."""
-        with suppress(ProcessLookupError, PermissionError):
-            if os.name == "posix":
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
+        program.kill(self._process)
 
     def last_words(self) -> list[str]:
         """Return the last lines it wrote to its log since it was started."""

@@ -112,9 +112,25 @@ class LoaderClient:
         record: dict[str, Any] = await self.ask("load", patience=None, **fields)
         return record
 
-    async def unload(self, model: str) -> None:
-        """Unload a model; return when its memory is back."""
-        await self.ask("unload", patience=60.0, model=model)
+    async def unload(self, model: str) -> dict[str, Any]:
+        """Unload a model; return when its memory is back: `stop_s`, `back_s`, and a `note` where it is not back."""
+        told: dict[str, Any] = await self.ask("unload", patience=60.0, model=model)
+        return told
+
+    async def park(self, model: str) -> dict[str, Any]:
+        """Take a model off its device: `is_parked`, False when it can only be unloaded; `device_bytes` held still."""
+        told: dict[str, Any] = await self.ask("park", patience=90.0, model=model)
+        return told
+
+    async def cached(self, path: str) -> float | None:
+        """Return how much of a model's files is in the page cache, 0..1; None where the system does not tell."""
+        share = (await self.ask("cached", path=path))["share"]
+        return None if share is None else float(share)
+
+    async def warm(self, path: str) -> dict[str, Any]:
+        """Have a model's files read into the page cache: bytes `read`, and `stopped`: why not all is there."""
+        told: dict[str, Any] = await self.ask("warm", patience=None, path=path)
+        return told
 
     async def status(self) -> dict[str, Any]:
         """Return the loader's whole state."""

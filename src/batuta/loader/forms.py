@@ -22,6 +22,7 @@ DEVICES: Final = ("auto", "cpu", "cuda", "rocm", "mps")
 """What a safetensors model can be asked to run on; cuda and rocm with or without a number: cuda:1."""
 DTYPES: Final = ("auto", "float32", "float16", "bfloat16")
 BATCHINGS: Final = ("auto", "turns", "batch")
+PARKINGS: Final = ("auto", "on", "off")
 _DTYPE_BYTES: Final[Mapping[str, int]] = MappingProxyType({"float32": 4, "float16": 2, "bfloat16": 2})
 
 TORCH_PROCESS: Final = 420 * MIB  # Python with PyTorch and transformers and a tiny model measures 380 to 430 MB
@@ -38,16 +39,18 @@ class Engine:
         needs: packages it cannot do without, beyond Batuta's own.
         install: what installs them.
         environ: variables of its process, beside the allowed ones.
+        can_wait: one of its processes may be kept waiting with its library imported.
     """
 
     program: str
     needs: tuple[str, ...] = ()
     install: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    can_wait: bool = False
 
 
 ENGINES: Final[Mapping[str, Engine]] = MappingProxyType({
-    "gguf": Engine("batuta.loader.engines.llamacpp"),
+    "gguf": Engine("batuta.loader.engines.llamacpp", can_wait=True),
     "safetensors": Engine(
         "batuta.loader.engines.transformers",
         needs=("torch", "transformers"),
@@ -82,6 +85,15 @@ def _is_folder(path: Path) -> bool:
 def inspect(path: Path | str, roots: tuple[Path, ...]) -> Info:
     """Check a model of either form without running it; return what it says. Raises BadModelFile."""
     return safetensors.inspect(path, roots) if form_of(path) == "safetensors" else gguf.inspect(path, roots)
+
+
+def files(info: Info) -> tuple[Path, ...]:
+    """Return the files that hold the model's weights, in the order in which they are read."""
+    path = Path(info.path)
+    if isinstance(info, SafetensorsInfo):
+        folder = path if path.is_dir() else path.parent
+        return tuple(folder / name for name in info.files)
+    return gguf.parts(path)
 
 
 def estimate(info: Info, dtype: str = "auto") -> MemoryNeed:

@@ -6,6 +6,7 @@ dimension that lies is found here and not in a parser written in C++. Knows noth
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,8 @@ from batuta.loader.paths import open_model
 CHUNKS = (2 << 20, 16 << 20, ggml.MAX_HEADER)  # bytes read at a time: most headers fit the first or the second
 KEPT_ARRAY = 4096  # values: per-layer arrays are kept, vocabularies are only measured
 KEPT_STRING = 1 << 20
+MOST_PARTS = 1000  # of a split model
+_FIRST_PART = re.compile(r"-00001-of-(\d{5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +371,20 @@ def _int(values: dict[str, Any], key: str, default: int = 0) -> int:
     return value
 
 
+def parts(path: Path) -> tuple[Path, ...]:
+    """Return the files of a model whose first file this is: itself, and the others of a split one."""
+    name = _FIRST_PART.search(path.name)
+    if name is None:
+        return (path,)
+    count = int(name[1])
+    files = [_part(path, number, count) for number in range(1, min(count, MOST_PARTS) + 1)]
+    return tuple(file for file in files if file.exists())
+
+
+def _part(path: Path, number: int, count: int) -> Path:
+    return path.with_name(path.name.replace(f"-00001-of-{count:05d}", f"-{number:05d}-of-{count:05d}"))
+
+
 def _other_parts(values: dict[str, Any], path: Path) -> tuple[int, int]:
     """Return the bytes of the files and tensors of a split model's other parts."""
     count = _int(values, "split.count")
@@ -376,11 +393,11 @@ def _other_parts(values: dict[str, Any], path: Path) -> tuple[int, int]:
     if _int(values, "split.no") != 0:
         raise ValueError("it is a later part of a split model: load the part that ends in -00001-of-... instead")
     first = f"-00001-of-{count:05d}"
-    if first not in path.name or count > 1000:
+    if first not in path.name or count > MOST_PARTS:
         raise ValueError(f"it is split into {count} files, but its own name does not hold {first}")
     size = tensors = 0
     for number in range(2, count + 1):
-        part = path.with_name(path.name.replace(first, f"-{number:05d}-of-{count:05d}"))
+        part = _part(path, number, count)
         try:
             with part.open("rb") as file:
                 part_size = part.stat().st_size

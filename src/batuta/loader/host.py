@@ -6,35 +6,30 @@ Knows nothing of sockets: events go to a listener, and whoever serves the contro
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from batuta.clock import Clock
 from batuta.errors import BadModelFile, BadRequest, BatutaError, Cause, ModelFailed, NoFit
-from batuta.loader import forms, memory
+from batuta.loader import forms, llama_devices, memory, parked
 from batuta.loader.child import Child, Plan
 from batuta.loader.command import CommandChild, CommandPlan
-from batuta.loader.forms import ENGINES, Info
+from batuta.loader.file_cache import cached_share
+from batuta.loader.forms import Info
+from batuta.loader.memory_back import until_back
 from batuta.loader.paths import resolve
 from batuta.loader.safetensors import SafetensorsInfo
+from batuta.loader.spare import Spare
 from batuta.loader.status_file import Throttle
+from batuta.loader.warming import RESERVE, Warmer
 from batuta.tasks import Tasks
 
 PROGRESS_EVERY_S = 0.1
 KEPT_FAILED = 50  # records of failed models kept for the status; the oldest go first
-DEVICE_KINDS = (
-    ("cuda", "cuda"),
-    ("rocm", "rocm"),
-    ("hip", "rocm"),
-    ("vulkan", "vulkan"),
-    ("mtl", "metal"),
-    ("metal", "metal"),
-)
 
 Event = dict[str, Any]
 
@@ -57,13 +52,22 @@ class LoadRequest:
     device: str = "auto"
     dtype: str = "auto"
     batching: str = "auto"
+    parking: str = "auto"
     command: CommandPlan | None = None
     timeout_s: float = 180.0
 
 
 @dataclass
 class Record:
-    """A model in the table. state: loading | ready | unloading | failed; kind: file | command."""
+    """A model in the table. state: loading | ready | parking | parked | unloading | failed; kind: file | command.
+
+    Attributes:
+        memory_bytes: what it holds where it computes; parked, in RAM.
+        host_bytes: what it holds in RAM beside that: the copy it comes back from.
+        moved: done once a parking under way is over.
+        cached: how much of its files was in the page cache when its load began, 0..1; None: nobody can tell.
+        taken: GPU -> bytes that its load has taken there, as far as that could be seen.
+    """
 
     id: str
     path: str
@@ -80,19 +84,23 @@ class Record:
     slots: int = 0
     need_bytes: int = 0
     memory_bytes: int = 0
+    host_bytes: int = 0
     seconds: float = 0.0
     error: str | None = None
     cause: str | None = None
     kind: str = "file"
     fingerprint: str = ""
+    cached: float | None = None
+    taken: dict[str, int] = field(default_factory=dict)
     child: Child | CommandChild | None = None
     life: asyncio.Task[None] | None = None
+    moved: asyncio.Future[None] | None = None
     is_wanted: bool = True
     throttle: Throttle = field(default_factory=lambda: Throttle(PROGRESS_EVERY_S))
 
     _SHOWN = (
         "id", "path", "state", "stage", "progress", "port", "key", "pid", "loads", "context", "slots", "need_bytes",
-        "memory_bytes", "seconds", "error", "cause", "kind", "fingerprint",
+        "memory_bytes", "host_bytes", "seconds", "error", "cause", "kind", "fingerprint", "cached",
     )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -111,6 +119,8 @@ class Host:
         environ: Mapping[str, str],
         on_event: Callable[[Event], None],
         on_bug: Callable[[str, BaseException], None],
+        spare: Spare,
+        clock: Clock,
         heartbeat_s: float = 2.0,
     ) -> None:
         self._roots = roots
@@ -122,6 +132,9 @@ class Host:
         self._loads: Counter[str] = Counter()
         self._tasks = Tasks(on_bug)
         self._engine_devices: tuple[str, ...] = ()
+        self._spare = spare
+        self._clock = clock
+        self._warmer = Warmer(clock, is_busy=lambda: spare.is_loading, room=self._room)
 
     def __repr__(self) -> str:
         models = ", ".join(f"{record.id} {record.state.upper()}" for record in self._records.values()) or "no models"
@@ -130,18 +143,23 @@ class Host:
     @property
     def device(self) -> str:
         """What llama.cpp computes on: cuda | rocm | metal | vulkan | cpu. `cpu` until it has been asked."""
-        names = " ".join(self._engine_devices).lower()
-        return next((kind for mark, kind in DEVICE_KINDS if mark in names), "cpu")
+        return llama_devices.kind_of(self._engine_devices)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Return all records, the one asked for last at the end."""
         return [record.to_json() for record in self._records.values()]
+
+    @property
+    def spare(self) -> dict[str, int]:
+        """The process that waits for a model: its pid (0: there is none) and what it holds."""
+        return {"pid": self._spare.pid, "memory_bytes": self._spare.memory_bytes}
 
     def observe(self) -> None:
         """Look again at what each ready model holds: it grows with the conversations it has seen."""
         for record in self._records.values():
             if record.state == "ready":
                 record.memory_bytes = self._child_of(record).memory_bytes() or record.memory_bytes
+            parked.observe(record)
 
     async def inspect(self, path: str) -> Info:
         """Check a file or a folder without loading it. Raises BadModelFile."""
@@ -150,7 +168,7 @@ class Host:
     async def devices(self) -> list[dict[str, Any]]:
         """Return the devices of this machine; `is_usable` says whether this build of llama.cpp computes on it."""
         if not self._engine_devices:
-            self._engine_devices = await self._ask_engine()
+            self._engine_devices = await llama_devices.ask(self._environ)
         return [
             {
                 "id": each.id,
@@ -167,7 +185,7 @@ class Host:
         """Load a model, or join the load under way, or return at once if it is there.
 
         Returns:
-            Its record, with `was_resident`.
+            Its record, with `was_resident` and `was_parked`.
 
         Raises:
             BadModelFile, ModelFailed, NoFit, BadRequest: with model and cause. The loader lives on.
@@ -176,6 +194,10 @@ class Host:
         if record is not None and record.state == "unloading" and record.life is not None:
             await asyncio.wait([record.life])
             record = self._records.get(request.model)
+        if record is not None and record.state == "parking" and record.moved is not None:
+            await asyncio.wait([record.moved])
+            record = self._records.get(request.model)
+        was_parked = record is not None and record.state == "parked"
         if record is None or record.state in {"failed", "unloading"}:
             record = self._begin(request)
             was_resident = False
@@ -187,26 +209,84 @@ class Host:
                     model=request.model,
                 )
             was_resident = record.state == "ready"
+            if was_parked:
+                parked.begin_to_wake(record, self._tell)
+                waking = parked.wake(record, self._tell, within_s=request.timeout_s)
+                self._tasks.start(waking, name=f"waking {record.id}")
         # The load belongs to the table, not to the caller: one that leaves does not abort it.
         await asyncio.shield(record.loaded)
-        return {**record.to_json(), "was_resident": was_resident}
+        return {**record.to_json(), "was_resident": was_resident, "was_parked": was_parked}
 
-    async def unload(self, model: str) -> None:
-        """Take a model out of memory; return when its memory is back. A load under way is given up."""
+    async def park(self, model: str) -> dict[str, Any]:
+        """Take a model off its device and keep it in RAM, from where a load brings it back in a moment.
+
+        Returns:
+            `is_parked`, False when its process cannot do that and it is where it was; and `device_bytes` held still.
+
+        Raises:
+            ModelFailed: it could not leave; it is where it was, or gone.
+        """
+        record = self._records.get(model)
+        if record is None or not parked.can_park(record):
+            return {"is_parked": record is not None and record.state == "parked"}
+        return {"is_parked": True, **await parked.park(record, self._tell)}
+
+    async def cached(self, path: str) -> float | None:
+        """Return how much of a model's files is in the page cache, 0..1; None where the system does not tell.
+
+        Raises:
+            BadModelFile: it cannot be loaded.
+        """
+        return await asyncio.to_thread(self._cached, path)
+
+    def _cached(self, path: str) -> float | None:
+        return cached_share(forms.files(forms.inspect(path, self._roots)))
+
+    async def warm(self, path: str) -> dict[str, Any]:
+        """Read a model's files into the page cache, gently; return how many bytes were read, and why not all.
+
+        Raises:
+            BadModelFile: it cannot be loaded.
+        """
+        return asdict(await self._warmer.warm(await asyncio.to_thread(self._sizes, path)))
+
+    def _sizes(self, path: str) -> list[tuple[Path, int]]:
+        return [(file, file.stat().st_size) for file in forms.files(forms.inspect(path, self._roots))]
+
+    def _room(self) -> int:
+        """Return the bytes of the page cache that may be filled: what models hold may be counted as available."""
+        held = sum(each.memory_bytes for each in self._records.values() if each.state == "ready")
+        return memory.available_bytes() - held - RESERVE
+
+    async def unload(self, model: str) -> dict[str, Any]:
+        """Take a model out of memory; return when its memory is back, or is not after 5 s. A load is given up.
+
+        Returns:
+            Seconds until its process was gone and until its memory was back after that, and a note where it is not.
+        """
         record = self._records.get(model)
         if record is None:
-            return
+            return {}
         if record.state == "failed":
             del self._records[model]
-            return
+            return {}
+        began = self._clock.monotonic()
+        taken = {} if record.state == "parked" else record.taken
         record.is_wanted = False
         record.state = "unloading"
         self._tell(record)
+        free = memory.free_gpu_bytes()
+        held = (memory.gpu_bytes(record.pid) if record.pid else {}) or taken
         left = await record.child.stop() if record.child is not None else None
         if record.life is not None:
             await asyncio.wait([record.life])
         if left is not None:
             raise ModelFailed(left, model=model, cause=Cause.UNKNOWN)
+        stop_s = self._clock.monotonic() - began
+        back = await until_back(held, free, look=_free_gpu_bytes, clock=self._clock)
+        told = {"stop_s": round(stop_s, 4), "back_s": round(back.seconds, 4), "note": back.note}
+        self._on_event({"event": "unloaded", "model": model, **told})
+        return told
 
     async def aclose(self) -> None:
         """Unload everything."""
@@ -234,7 +314,8 @@ class Host:
     async def _live(self, record: Record, request: LoadRequest) -> None:
         """From the load to the end: every way out leaves the table, the waiters and the listeners told."""
         try:
-            await self._bring_up(record, request)
+            with self._spare.load():
+                await self._bring_up(record, request)
         except BatutaError as error:
             await self._load_failed(record, error)
             return
@@ -248,11 +329,13 @@ class Host:
         self._on_event({"event": "state", "model": {**record.to_json(), "state": "absent", "port": 0, "key": ""}})
 
     async def _bring_up(self, record: Record, request: LoadRequest) -> None:
+        free = memory.free_gpu_bytes()
         if request.command is not None:
             child: Child | CommandChild = await self._start_command(record, request.command)
         else:
             child = await self._start_file(record, request)
         record.child, record.pid = child, child.pid
+        self._refuse_unwanted(record)
         try:
             async with asyncio.timeout(request.timeout_s):
                 devices = await child.until_ready(lambda *at: self._progressed(record, *at))
@@ -268,6 +351,7 @@ class Host:
         self._refuse_unwanted(record)
         record.port, record.key = child.port, child.key
         record.memory_bytes = child.memory_bytes()
+        record.taken = {gpu: free[gpu] - now for gpu, now in memory.free_gpu_bytes().items() if free.get(gpu, 0) > now}
         record.seconds = asyncio.get_running_loop().time() - record.began
         self._loads[record.id] += 1
         record.loads = self._loads[record.id]
@@ -279,11 +363,12 @@ class Host:
         info = await self.inspect(request.path)
         plan = self._plan(info, request)
         await asyncio.to_thread(forms.require, plan.form, record.id)  # it looks for packages on the disk
+        record.cached = await asyncio.to_thread(cached_share, forms.files(info))
         record.context, record.slots = plan.context, plan.slots
         record.need_bytes = forms.estimate(info, plan.dtype).total(plan.context)
         self._refuse_what_cannot_fit(record, plan)
         self._refuse_unwanted(record)
-        return await Child.start(plan, log_dir=self._log_dir, environ=self._environ)
+        return await Child.start(plan, log_dir=self._log_dir, environ=self._environ, spare=self._spare)
 
     async def _start_command(self, record: Record, plan: CommandPlan) -> CommandChild:
         record.need_bytes = plan.memory
@@ -314,6 +399,7 @@ class Host:
             device=request.device,
             dtype=request.dtype,
             batching=request.batching,
+            parking=request.parking,
         )
 
     def _refuse_what_cannot_fit(self, record: Record, plan: Plan | None = None) -> None:
@@ -383,25 +469,9 @@ class Host:
             raise RuntimeError(f"{record.id} is ready without a process")
         return record.child
 
-    async def _ask_engine(self) -> tuple[str, ...]:
-        """Ask a process of its own which devices llama.cpp has: its code never enters this one."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", ENGINES["gguf"].program, "--devices",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=dict(self._environ),
-        )  # fmt: skip
-        out = b""
-        try:
-            async with asyncio.timeout(20):
-                out, _ = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-        with suppress(ValueError):
-            return tuple(str(name) for name in json.loads(out))
-        return ("CPU",)
+
+async def _free_gpu_bytes() -> dict[str, int]:
+    return await asyncio.to_thread(memory.free_gpu_bytes)
 
 
 def _gib(count: int) -> str:

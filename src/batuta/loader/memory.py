@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,16 @@ def devices() -> tuple[Device, ...]:
     return (Device(HOST, "RAM", "host", int(memory.total), int(memory.available)), *_gpus())
 
 
+def available_bytes() -> int:
+    """Return the bytes of the host's memory that could be had without swapping."""
+    return int(psutil.virtual_memory().available)
+
+
+def free_gpu_bytes() -> dict[str, int]:
+    """Return the free bytes of every GPU that NVML reports, by its id."""
+    return {each.id: each.free_bytes for each in _gpus()}
+
+
 def estimate(info: GGUFInfo) -> MemoryNeed:
     """Return what the model will take, from its header: weights, cache for a token, buffers and process.
 
@@ -47,12 +58,12 @@ def estimate(info: GGUFInfo) -> MemoryNeed:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return what a process holds: its resident set plus its GPU memory; 0 when it is gone."""
-    try:
-        host = int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0
-    return host + _gpu_bytes(pid)
+    """Return what a process holds where it computes; 0 when it is gone.
+
+    That is its GPU memory if it has any, else its resident set. They are not added up: a model is booked on one device,
+    and what CUDA and PyTorch keep beside it in the host's memory would make a 13 GB model too large for its card.
+    """
+    return _held_by([pid])
 
 
 def bytes_below(pid: int) -> int:
@@ -61,7 +72,19 @@ def bytes_below(pid: int) -> int:
         below = psutil.Process(pid).children(recursive=True)
     except psutil.Error:
         return 0
-    return sum(resident_bytes(each.pid) for each in below)
+    return _held_by([each.pid for each in below])
+
+
+def _held_by(pids: Sequence[int]) -> int:
+    return sum(map(_gpu_bytes, pids)) or sum(map(host_bytes, pids))
+
+
+def host_bytes(pid: int) -> int:
+    """Return what a process holds in the host's memory, whatever it computes on; 0 when it is gone."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +131,8 @@ def _linux_io(pid: int) -> Reading | None:
 _nvml: list[Any] = []  # the module once it has been initialised, or None when there is no NVIDIA driver
 
 
-def _load_nvml() -> Any:
+def nvml() -> Any:
+    """Return NVIDIA's management library, ready to be asked; None where there is no driver."""
     if not _nvml:
         _nvml.append(_start_nvml())
     return _nvml[0]
@@ -128,16 +152,16 @@ def _start_nvml() -> Any:
 
 
 def _gpus() -> list[Device]:
-    nvml = _load_nvml()
-    if nvml is None:
+    driver = nvml()
+    if driver is None:
         return []
     found = []
-    for index in range(nvml.nvmlDeviceGetCount()):
+    for index in range(driver.nvmlDeviceGetCount()):
         try:
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-            name = nvml.nvmlDeviceGetName(handle)
-        except nvml.NVMLError:  # one broken card does not hide the others
+            handle = driver.nvmlDeviceGetHandleByIndex(index)
+            memory = driver.nvmlDeviceGetMemoryInfo(handle)
+            name = driver.nvmlDeviceGetName(handle)
+        except driver.NVMLError:  # one broken card does not hide the others
             continue
         text = name.decode() if isinstance(name, bytes) else str(name)
         found.append(Device(f"cuda:{index}", text, "cuda", int(memory.total), int(memory.free)))
@@ -145,15 +169,24 @@ def _gpus() -> list[Device]:
 
 
 def _gpu_bytes(pid: int) -> int:
-    nvml = _load_nvml()
-    if nvml is None:
-        return 0
-    total = 0
-    for index in range(nvml.nvmlDeviceGetCount()):
+    return sum(gpu_bytes(pid).values())
+
+
+def gpu_bytes(pid: int) -> dict[str, int]:
+    """Return what a process holds on each GPU, by the GPU's id, where it holds any.
+
+    Inside a container NVML may count processes by other numbers: then it is empty.
+    """
+    held: dict[str, int] = {}
+    driver = nvml()
+    if driver is None:
+        return held
+    for index in range(driver.nvmlDeviceGetCount()):
         try:
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            running = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
-        except nvml.NVMLError:
+            handle = driver.nvmlDeviceGetHandleByIndex(index)
+            running = driver.nvmlDeviceGetComputeRunningProcesses(handle)
+        except driver.NVMLError:
             continue
-        total += sum(int(each.usedGpuMemory or 0) for each in running if each.pid == pid)
-    return total
+        if count := sum(int(each.usedGpuMemory or 0) for each in running if each.pid == pid):
+            held[f"cuda:{index}"] = count
+    return held

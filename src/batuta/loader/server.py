@@ -26,6 +26,7 @@ HELLO_S = 10.0  # a connection that does not say who it is in this time is close
 CLOSE_S = 2.0
 MOST_CONNECTIONS = 64
 MOST_UNREAD = 4 << 20  # bytes a client may leave unread before it is cut off
+_ENDS_WITH_ITS_CLIENT = frozenset({"warm"})  # operations that nobody but who asked for them has any use for
 _LOAD_FIELDS = {each.name: each for each in fields(LoadRequest)}
 
 
@@ -35,6 +36,7 @@ class Connection:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self.role = ""
+        self.work: set[asyncio.Task[None]] = set()
 
     def send(self, message: dict[str, Any]) -> None:
         """Queue a message; a client that does not read is cut off."""
@@ -45,8 +47,10 @@ class Connection:
             self._writer.transport.abort()
 
     def close(self) -> None:
-        """Cut it off."""
+        """Cut it off, and end what was done for it alone."""
         self._writer.close()
+        for task in tuple(self.work):
+            task.cancel()
 
 
 class ControlServer:
@@ -71,7 +75,10 @@ class ControlServer:
             "status": self._status,
             "load": self._load,
             "unload": self._unload,
+            "park": self._park,
             "inspect": self._inspect,
+            "cached": self._cached,
+            "warm": self._warm,
             "devices": self._devices,
             "shutdown": self._shutdown,
         }
@@ -135,7 +142,7 @@ class ControlServer:
                 first = await control.read_message(reader)
             if first is not None and self._greet(connection, first):
                 while (message := await control.read_message(reader)) is not None:
-                    self._tasks.start(self._answer(connection, message), name=f"op {message.get('op')}")
+                    self._begin(connection, message)
         except (control.FrameError, TimeoutError):
             pass  # what cannot be understood costs its sender the connection, and nobody else anything
         finally:
@@ -166,6 +173,12 @@ class ControlServer:
         connection.send({"id": ident, "ok": True, "result": self._state()})
         return True
 
+    def _begin(self, connection: Connection, message: dict[str, Any]) -> None:
+        task = self._tasks.start(self._answer(connection, message), name=f"op {message.get('op')}")
+        if message.get("op") in _ENDS_WITH_ITS_CLIENT:
+            connection.work.add(task)
+            task.add_done_callback(connection.work.discard)
+
     async def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
         ident = message.get("id")
         try:
@@ -193,6 +206,7 @@ class ControlServer:
             "pid": os.getpid(),
             "started": self._started,
             "device": self._host.device,
+            "spare": self._host.spare,
             "models": self._host.snapshot(),
         }
 
@@ -207,11 +221,19 @@ class ControlServer:
         return await self._host.load(parse_load(message))
 
     async def _unload(self, message: dict[str, Any]) -> dict[str, Any]:
-        await self._host.unload(str(message.get("model")))
-        return {}
+        return await self._host.unload(str(message.get("model")))
+
+    async def _park(self, message: dict[str, Any]) -> dict[str, Any]:
+        return await self._host.park(str(message.get("model")))
 
     async def _inspect(self, message: dict[str, Any]) -> dict[str, Any]:
         return asdict(await self._host.inspect(str(message.get("path"))))
+
+    async def _cached(self, message: dict[str, Any]) -> dict[str, Any]:
+        return {"share": await self._host.cached(str(message.get("path")))}
+
+    async def _warm(self, message: dict[str, Any]) -> dict[str, Any]:
+        return await self._host.warm(str(message.get("path")))
 
     async def _devices(self, _message: dict[str, Any]) -> list[dict[str, Any]]:
         return await self._host.devices()
@@ -236,6 +258,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "device": forms.DEVICES,
     "dtype": forms.DTYPES,
     "batching": forms.BATCHINGS,
+    "parking": forms.PARKINGS,
 }
 
 

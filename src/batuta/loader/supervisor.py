@@ -217,6 +217,7 @@ def command(settings: Settings) -> list[str]:
             words += ["--allow", str(Path(named).expanduser().absolute())]
     return [
         *words,
+        *(["--spare"] if settings.loader.spare else []),
         "--for-gateway",
         "--grace",
         str(settings.loader.grace_s),

@@ -78,6 +78,7 @@ class Metrics:
         self.wait = _Durations()  # route, model
         self.first = _Durations()
         self.total = _Durations()
+        self.swapping = _Durations()  # model, part
         self.states: dict[str, str] = {}
         self.queues: dict[str, ev.QueueChanged] = {}
         self.memory: dict[str, ev.MemoryChanged] = {}
@@ -137,6 +138,10 @@ class Metrics:
 
     def _swap(self, fact: ev.Swapped) -> None:
         _add(self.swaps, (fact.model,))
+        parts = {"whole": fact.seconds, "drain": fact.drain_s, "unload": fact.unload_s, "load": fact.load_s}
+        for part, seconds in parts.items():
+            if seconds is not None:
+                self.swapping.observe((fact.model, part), seconds)
 
     def _loader_state(self, fact: ev.LoaderChanged) -> None:
         _add(self.loader, (fact.state,))
@@ -183,6 +188,8 @@ class _Families:
         yield self._histogram("request_wait", "Seconds a request waited for its model.", m.wait)
         yield self._histogram("request_first_token", "Seconds to the first token.", m.first)
         yield self._histogram("request_total", "Seconds to the end of the answer.", m.total)
+        about = "Seconds from a model's being wanted to its being ready where others had to leave, and of the parts."
+        yield self._histogram("swap", about, m.swapping, ("model", "part"))
         queues, books = m.queues.values(), m.memory.values()
         yield self._gauge(
             "model_state",
@@ -217,10 +224,10 @@ class _Families:
         return family
 
     @staticmethod
-    def _histogram(name: str, about: str, durations: _Durations) -> Metric:
+    def _histogram(name: str, about: str, durations: _Durations, labels: Labels = ("route", "model")) -> Metric:
         from prometheus_client.core import HistogramMetricFamily
 
-        family = HistogramMetricFamily(f"batuta_{name}_seconds", about, labels=("route", "model"))
+        family = HistogramMetricFamily(f"batuta_{name}_seconds", about, labels=labels)
         for key, histogram in durations.by_labels.items():
             family.add_metric(key, histogram.buckets(), histogram.total)
         return family

@@ -193,6 +193,7 @@ class _Planner:
         if first is None:
             last = [i for i, s in offline.items() if s.is_present and s.enabled and not terms.refusal(s, None)]
             candidates = others or tuple(Candidate(i, "was offline a moment ago") for i in sorted(last))
+            candidates = candidates or _smallest(standings, terms)
         else:
             holder = (Candidate(first.id, f"holds the role {role_of(virtual).value}"),)
             away = _why_away(first, offline) or terms.refusal(first, None)
@@ -268,3 +269,12 @@ def _why_away(spec: ModelSpec, offline: Mapping[str, ModelSpec]) -> str:
     if spec.id in offline:
         return Cause.ENGINE_OFFLINE.value
     return "" if spec.is_present else Cause.NOT_INSTALLED.value
+
+
+def _smallest(standings: Sequence[Standing], terms: Terms) -> tuple[Candidate, ...]:
+    """Return the smallest model that could answer if there were room for it: its refusal has the figures."""
+    large = [s.spec for s in standings if s.is_active and not s.fits and not terms.refusal(s.spec, None)]
+    if not large:
+        return ()
+    least = min(large, key=lambda spec: (spec.need_bytes, spec.id))
+    return (Candidate(least.id, "the smallest of those there is no room for"),)

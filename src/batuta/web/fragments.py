@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from batuta.web.i18n import Language
+from batuta.web.waits import wait_text
 
 if TYPE_CHECKING:
     from batuta.web.downloads import DownloadsPanel
@@ -72,7 +73,7 @@ class ModelRow:
 
     Attributes:
         detail: what the API says of an error, in English, where `error` had to leave it out.
-        waits: for whom a request for it waits, and how long that one is busy.
+        waits: what a request for it waits for, and how long.
         is_ours: Batuta loads it and holds its memory.
     """
 
@@ -156,7 +157,7 @@ def panel(models: Iterable[View], problems: Iterable[Problem], words: Language, 
     """Sort the models into rows: what is in memory first, then by name. `now` is wall seconds."""
     views = {str(view["id"]): view for view in models}
     names = labels(views.values())
-    rows = sorted((model_row(view, words, now=now, names=names, views=views) for view in views.values()), key=_order)
+    rows = sorted((model_row(view, words, now=now, names=names) for view in views.values()), key=_order)
     here = [row for row in rows if row.status != "missing"]
     return Panel(
         local=tuple(row for row in here if not row.is_external),
@@ -187,7 +188,6 @@ def model_row(
     *,
     now: float,
     names: Mapping[str, str] = MappingProxyType({}),
-    views: Mapping[str, View] = MappingProxyType({}),
 ) -> ModelRow:
     """Make one row from one model as `GET /manage/models` shows it.
 
@@ -196,7 +196,6 @@ def model_row(
         words: the reader's language.
         now: wall seconds.
         names: what to call each model, by id.
-        views: all models, by id: a row may speak of another one.
     """
     status = status_of(view)
     fraction, stage = view.get("progress"), str(view.get("stage") or "")
@@ -205,7 +204,7 @@ def model_row(
     is_ours = is_memory_ours(view)
     name = names.get(str(view["id"])) or str(view.get("name") or view["id"])
     error, detail = _error_text(view, status, words, now=now, name=name)
-    waits = _waits(view, status, words, names=names, views=views)
+    waits = wait_text(view, words, names=names)
     return ModelRow(
         id=str(view["id"]),
         dom_id="m-" + hashlib.sha256(str(view["id"]).encode()).hexdigest()[:12],
@@ -286,30 +285,6 @@ def _is_kept_out(view: View) -> bool:
 def is_memory_ours(view: View) -> bool:
     """Whether Batuta loads it, also where nobody knows its size; an API's models are always there."""
     return not view.get("is_external") and bool(view.get("is_loadable", any(_bytes(view))))
-
-
-def _waits(view: View, status: str, words: Language, *, names: Mapping[str, str], views: Mapping[str, View]) -> str:
-    """Say whom a request for this model waits for: 1. its own answers, before it is loaded anew, 2. others."""
-    others = tuple(model for model in view.get("waits_for") or () if model != view["id"])
-    if view.get("waiting") and (status == "draining" or view["id"] in (view.get("waits_for") or ())):  # 1
-        busy = int(view.get("in_flight") or 0)
-        return words.say_many("after %(n)s answer of its own", "after %(n)s answers of its own", busy) if busy else ""
-    parts = []
-    for model in others if status in WAITED_FOR else ():  # 2
-        name, busy = names.get(model, model), int((views.get(model) or {}).get("in_flight") or 0)
-        parts.append(_waits_for(name, busy, words))
-    return " · ".join(parts)
-
-
-def _waits_for(name: str, busy: int, words: Language) -> str:
-    if not busy:
-        return words.say(N_("waiting for %(model)s to leave"), model=name)
-    return words.say_many(
-        "waiting for %(model)s to finish %(n)s answer",
-        "waiting for %(model)s to finish %(n)s answers",
-        busy,
-        model=name,
-    )
 
 
 def _hint(view: View, status: str, words: Language, *, names: Mapping[str, str]) -> str:
@@ -480,3 +455,4 @@ class Snapshot:
     welcome: Welcome
     servers: tuple[ServerRow, ...] = ()
     downloads: DownloadsPanel | None = None
+    swaps: tuple[str, ...] = ()

@@ -65,6 +65,7 @@ class Renderer:
         """Print the parts of the page that change by themselves, by the id of the element they fill."""
         inputs: dict[str, Any] = {"models": snapshot.panel, "servers": snapshot.servers}
         inputs |= {"memory": snapshot.devices, "welcome": snapshot.welcome, "downloads": snapshot.downloads}
+        inputs["swaps"] = snapshot.swaps
         return {name: self._fragment(name, value, words) for name, value in inputs.items()}
 
     def toasts(self, words: Language, toasts: tuple[Toast, ...]) -> str:

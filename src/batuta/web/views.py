@@ -12,9 +12,11 @@ from batuta.catalog.external import SeenKey
 from batuta.catalog.finding import FOUND
 from batuta.catalog.records import LOCAL, Learned, ProviderState
 from batuta.errors import Cause, ModelNotFound
+from batuta.lifecycle.forecast import Forecast
 from batuta.lifecycle.residency import LoadPlan, ResidencyView
 from batuta.lifecycle.states import ModelState
 from batuta.web.services import Services
+from batuta.web.waits import forecast_view, rounded
 
 View = dict[str, Any]
 _IN_MEMORY = {ModelState.READY, ModelState.DRAINING}
@@ -133,6 +135,8 @@ def _course(residency: ResidencyView | None, learned: Learned) -> View:
         "waiting": r.waiting if r else 0,
         "queue_position": r.queue_position if r else None,
         "waits_for": list(r.waits_for) if r else [],
+        "tier": r.tier.value if r and r.tier else None,
+        "forecast": forecast_view(r.forecast, r.model_id) if r and r.forecast else None,
     }
 
 
@@ -241,8 +245,13 @@ def fits_text(plan: LoadPlan) -> str:
     return f"after evicting {', '.join(plan.evict)}" if plan.evict else "after others leave"
 
 
-def plan_view(plan: LoadPlan) -> View:
-    """Return the answer to `POST /manage/plan`. Bytes and seconds."""
+def plan_view(plan: LoadPlan, forecast: Forecast) -> View:
+    """Return the answer to `POST /manage/plan`. Bytes and seconds.
+
+    Args:
+        plan: would it fit, what would go.
+        forecast: what a request that came now would wait for.
+    """
     return {
         "model": plan.model,
         "fits": fits_text(plan),
@@ -253,8 +262,10 @@ def plan_view(plan: LoadPlan) -> View:
         "budget": plan.budget,
         "pinned_by": list(plan.pinned_by),
         "held_by": list(plan.held_by),
-        "seconds": plan.seconds,
+        "seconds": rounded(plan.seconds),
+        "tier": plan.tier.value if plan.tier else None,
         "reason": plan.reason,
+        "wait": forecast_view(forecast, plan.model),
     }
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from batuta.catalog import sqlite_file
 from batuta.catalog import store as store_module
-from batuta.catalog.entities import Capability, MemoryNeed, Provider, Role
+from batuta.catalog.entities import Capability, MemoryNeed, Provider, Role, Tier
 from batuta.catalog.records import LOCAL, Choices, Found, Learned, ModelRecord
 from batuta.catalog.rows import contents_of, model_of, model_row
 from batuta.catalog.sql import upgrade
@@ -38,7 +39,7 @@ FULL = ModelRecord(
     Choices(
         pinned=True, ttl_s=1.5, roles=frozenset({Role.BRAIN}), enabled=False, name="Mine", options={"gpu_layers": 3}
     ),
-    Learned(99, 4096, (1.5, 2.0)),
+    Learned(99, 4096, (1.5, 2.0), 4, {Tier.DISK: 2.0, Tier.CACHED: 0.5}, (97, 99)),
     is_present=False,
 )
 API = Provider("api", "openai_compat", "An API", "https://api.example.com/v1", "env:API_KEY", max_in_flight=3)
@@ -209,7 +210,7 @@ async def test_a_row_that_makes_no_sense_costs_one_model(data_dir: Path) -> None
         data_dir / FILE,
         "INSERT INTO models SELECT 'y', provider_id, '/y', is_present, reported_name, '[\"flies\"]', "
         "context_length, weights, kv_per_token, overhead, size, mtime_ns, pinned, ttl_s, roles, enabled, name, "
-        "options, learned_bytes, learned_context, load_seconds FROM models",
+        "options, learned_bytes, learned_context, load_seconds, learned_slots, load_s, peaks FROM models",
     )
     async with opened(data_dir) as store:
         assert (await store.open()).models == (FULL,)
@@ -278,6 +279,17 @@ def test_the_steps_lead_to_the_tables() -> None:
     engine.dispose()
     folder = ROOT / "src/batuta/catalog/migrations"
     assert ScriptDirectory(str(folder)).get_heads() == [SCHEMA]
+
+
+async def test_a_database_of_before_the_tiers_keeps_what_it_has(data_dir: Path) -> None:
+    """What was not kept then is unknown; the rest is as it was."""
+    await filled(data_dir)
+    for column in ("learned_slots", "load_s", "peaks"):
+        change(data_dir / FILE, f"ALTER TABLE models DROP COLUMN {column}")
+    change(data_dir / FILE, "UPDATE alembic_version SET version_num = '0004'")
+    async with opened(data_dir) as store:
+        (record,) = (await store.open()).models
+    assert record == replace(FULL, learned=Learned(99, 4096, (1.5, 2.0)))
 
 
 async def test_an_older_database_is_taken_to_alembic(data_dir: Path) -> None:

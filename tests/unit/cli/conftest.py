@@ -18,7 +18,10 @@ from batuta.cli import main
 
 @dataclass
 class FakeGateway:
-    """Scripted answers by `METHOD /path`: a value is JSON, a tuple is (status, JSON), bytes are an event stream."""
+    """Scripted answers by `METHOD /path`: a value is JSON, a tuple is (status, JSON), bytes are an event stream.
+
+    A function is called for its answer; one that yields writes the pieces of an event stream as they come.
+    """
 
     url: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
@@ -63,7 +66,16 @@ def gateway() -> Iterator[FakeGateway]:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fake.asked.append((call, json.loads(raw) if raw else None, dict(self.headers)))
             answer = fake.answers.get(call, (404, {"error": {"message": f"nothing at {call}", "code": "not_found"}}))
+            if callable(answer):
+                answer = answer()
             status, body = answer if isinstance(answer, tuple) else (200, answer)
+            if isinstance(body, Iterator):
+                self.send_response(status)
+                self.end_headers()
+                for piece in body:
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+                return
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/event-stream" if isinstance(body, bytes) else "application/json")

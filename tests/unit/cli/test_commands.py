@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from batuta.cli.client import model_path
+from batuta.cli.loading import _subject, progress_text
 from batuta.cli.main import COMMANDS
+from batuta.cli.plan import lines
 
 from .conftest import Batuta, FakeGateway, events, model, says
 
@@ -114,6 +119,111 @@ def test_load_waits_until_the_model_is_ready(batuta: Batuta, gateway: FakeGatewa
     assert result.exit_code == 0
     assert result.stdout.startswith("brain is ready after ")
     assert gateway.bodies("POST /manage/models/brain/wait") == [{"timeout_s": 5.0}]
+
+
+WAIT = {
+    "state": "absent",
+    "stage": "queued",
+    "forecast": {"sentence": "waiting for coder to finish 2 answers (about 6 s)"},
+}
+
+
+def slow(gateway: FakeGateway, call: str, answer: Any) -> None:
+    """Answer a call once the wait has been asked about twice."""
+
+    def answered() -> Any:
+        until = time.monotonic() + 5.0
+        while sum(name.endswith("/status") for name, _, _ in gateway.asked) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        return answer
+
+    gateway.answers[call] = answered
+
+
+def test_load_says_what_it_waits_for(batuta: Batuta, gateway: FakeGateway) -> None:
+    """On stderr, once, in the gateway's words; the answer alone is on stdout."""
+    gateway.answers |= {
+        "POST /manage/models/brain/load": (202, {"state": "absent"}),
+        "GET /manage/models/brain/status": WAIT,
+    }
+    slow(gateway, "POST /manage/models/brain/wait", {"state": "ready"})
+    result = batuta("load", "brain", url=gateway.url)
+    assert result.stderr.splitlines() == ["brain: waiting for coder to finish 2 answers (about 6 s)"]
+    assert result.stdout.startswith("brain is ready after ")
+
+
+def test_a_name_that_is_a_choice_shows_whom_it_waits_for(batuta: Batuta, gateway: FakeGateway) -> None:
+    """`auto` has no status of its own: the stream's notes say which model is asked."""
+    note = b': batuta {"model":"brain","state":"absent"}\n\n'
+    gateway.answers["GET /manage/models/brain/status"] = WAIT
+
+    def answer() -> Iterator[bytes]:
+        yield note
+        until = time.monotonic() + 5.0
+        while not any(name == "GET /manage/models/brain/status" for name, _, _ in gateway.asked):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        yield says("hello")
+
+    gateway.answers["POST /v1/chat/completions"] = answer
+    result = batuta("run", "auto", "hi", url=gateway.url)
+    assert result.stdout == "hello\n"
+    assert result.stderr.splitlines() == ["brain: waiting for coder to finish 2 answers (about 6 s)"]
+
+
+def test_a_line_is_said_again_when_something_else_is_waited_for() -> None:
+    """Not when seconds or answers get fewer."""
+    views = [
+        {"forecast": {"sentence": said}}
+        for said in ("waiting for a to finish 2 answers (about 6 s)", "waiting for a to finish 1 answer (about 2 s)")
+    ]
+    assert len({_subject(view) for view in views}) == 1
+    assert _subject({"forecast": {"sentence": "waiting for b to leave"}}) != _subject(views[0])
+    assert progress_text({"state": "loading", "stage": "reading", "progress": 0.5, **views[0]}) == "reading 50 %"
+
+
+def test_plan_says_what_a_load_would_do(batuta: Batuta, gateway: FakeGateway) -> None:
+    """What would go, from where it is loaded, and how long a request would wait."""
+    plan = {
+        "model": "brain",
+        "fits": "after evicting coder",
+        "evict": ["coder"],
+        "need": 13e9,
+        "budget": 16e9,
+        "seconds": 4.6,
+        "tier": "page cache",
+        "reason": "coder would be evicted",
+        "wait": {"seconds": 10.6, "sentence": "waiting for coder"},
+    }
+    gateway.answers["POST /manage/plan"] = plan
+    shown = batuta("plan", "brain", url=gateway.url).stdout
+    assert "after evicting coder (coder would be evicted)" in shown
+    assert "4.6 s, from the file cache of this machine" in shown
+    assert "11 s: waiting for coder" in shown
+    assert gateway.bodies("POST /manage/plan") == [{"model": "brain"}]
+    assert json.loads(batuta("plan", "brain", "--json", url=gateway.url).stdout) == plan
+    there = plan | {"evict": [], "tier": "resident", "seconds": 0.0, "wait": {"seconds": 0.0, "sentence": ""}}
+    assert dict(lines(there))["wait"] == "none"
+    never = plan | {"wait": {"seconds": None, "sentence": ""}}
+    assert dict(lines(never))["wait"] == "waiting does not help"
+
+
+def test_story_tells_what_happened(batuta: Batuta, gateway: FakeGateway) -> None:
+    """A line for each thing, with its time and the change of state; the last ones where that is asked."""
+    entries = [
+        {"at": 1000.25, "text": "wanted by req-1", "old": None, "new": None},
+        {"at": 1001.0, "text": "loaded: in 1 s", "old": "loading", "new": "ready"},
+    ]
+    gateway.answers["GET /manage/models/brain/story"] = {"model": "brain", "story": entries}
+    first, second = batuta("story", "brain", url=gateway.url).stdout.splitlines()
+    assert first.endswith("  wanted by req-1")
+    assert re.match(r"\d\d:\d\d:\d\d\.2  ", first)
+    assert second.endswith("  loading -> ready: loaded: in 1 s")
+    assert len(batuta("story", "brain", "-n", "1", url=gateway.url).stdout.splitlines()) == 1
+    told = json.loads(batuta("story", "brain", "--json", url=gateway.url).stdout)
+    assert told == {"model": "brain", "story": entries}
+    gateway.answers["GET /manage/models/brain/story"] = {"model": "brain", "story": []}
+    assert "Nothing has happened" in batuta("story", "brain", url=gateway.url).stderr
 
 
 def test_load_without_waiting(batuta: Batuta, gateway: FakeGateway) -> None:

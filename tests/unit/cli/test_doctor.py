@@ -124,6 +124,19 @@ def test_a_port_that_is_held_names_its_holder(tmp_path: Path, taken_port: int) -
     assert not is_free("127.0.0.1", taken_port)
 
 
+def test_a_budget_is_shown_beside_what_there_is(tmp_path: Path) -> None:
+    """Of each device; one that is not there keeps Batuta from starting, and more than there is is worth a word."""
+    first, *_ = machine.memory(settings_at(tmp_path, **{"memory.budget": "1GB"}))
+    assert (first.name, first.health, first.data["budget_bytes"]) == ("host", Health.OK, 10**9)
+    assert first.text.endswith("models may take 1.0 GB at most")
+    first, *_ = machine.memory(settings_at(tmp_path, **{"memory.budget.host": "900TB"}))
+    assert (first.health, "more than there is" in first.text) == (Health.NOTE, True)
+    found = {each.name: each for each in machine.memory(settings_at(tmp_path, **{"memory.budget.cuda:99": "1GB"}))}
+    wrong = found["memory.budget"]
+    assert wrong.health is Health.BROKEN
+    assert "names cuda:99, and the devices of this machine are host" in wrong.text
+
+
 async def asked(settings: Settings, *doors: Door) -> list[Finding]:
     """Ask who is behind these doors, in a thread, as the doctor's process has no loop."""
     return await asyncio.to_thread(lambda: list(engines.engines(settings, doors)))

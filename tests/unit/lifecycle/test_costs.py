@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,8 @@ def test_what_earlier_runs_have_shown_counts_from_the_start() -> None:
     brain = play.lifecycle.residencies["brain"]
     assert (brain.tier, brain.load_s) == (Tier.DISK, 42.0)
     play.when(ev.Registered(spec("brain", 12 * GB)))
+    assert brain.load_s == 42.0, "the same file; only its need is known better"
+    play.when(ev.Registered(replace(spec("brain", 12 * GB), address="/models/another.gguf")))
     assert brain.load_s != 42.0
 
 

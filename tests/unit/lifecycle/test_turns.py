@@ -187,6 +187,15 @@ def test_a_hint_keeps_the_return_out_until_it_ends() -> None:
     assert play.after(1.5) == [StartUnload("coder")]
 
 
+def test_a_model_with_a_hint_of_its_own_leaves_for_no_other_hint() -> None:
+    """Two people's next steps would take turns in throwing each other out, and neither would find it ready."""
+    play = Play(16 * GB, PAIR)
+    play.when(ev.Hinted("coder", "one person's next step", play.now + 60))
+    play.when(ev.Loaded("coder", 0, 4.0))
+    assert play.when(ev.Hinted("brain", "another's", play.now + 90)) == []
+    assert play.after(60.5) == [StartUnload("coder")], "the hint that kept it is over"
+
+
 @pytest.mark.parametrize("model", ["nobody", "api/far"])
 def test_a_hint_for_what_cannot_be_loaded_changes_nothing(model: str) -> None:
     """It is a hint, not an order."""

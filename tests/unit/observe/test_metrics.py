@@ -53,7 +53,7 @@ def test_models_memory_and_loader() -> None:
         QueueChanged("m", 5, 1),
         QueueChanged("m", 2, 3),
         MemoryChanged("host", 100, 40, {"m": 40}),
-        Swapped("m", ("x",), 10, 1.0),
+        Swapped("m", ("x",), 10, 1.0, drain_s=0.2, load_s=0.7),
         LoaderChanged("up"),
         LoaderChanged("down"),
         LoaderChanged("up"),
@@ -67,9 +67,13 @@ def test_models_memory_and_loader() -> None:
         'batuta_memory_reserved_bytes{device="host"} 40.0',
         'batuta_memory_budget_bytes{device="host"} 100.0',
         'batuta_swaps_total{model="m"} 1.0',
+        'batuta_swap_seconds_sum{model="m",part="whole"} 1.0',
+        'batuta_swap_seconds_sum{model="m",part="drain"} 0.2',
+        'batuta_swap_seconds_sum{model="m",part="load"} 0.7',
         'batuta_loader_changes_total{state="up"} 2.0',
     ):
         assert line in text
+    assert 'part="unload"' not in text  # nobody measured it
 
 
 def test_names_do_not_break_the_text() -> None:

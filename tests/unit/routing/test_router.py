@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batuta.catalog.entities import Capability, ModelSpec, Role
+from batuta.catalog.entities import Capability, MemoryNeed, ModelSpec, Role
 from batuta.errors import BadRequest, Cause, ModelNotFound
 from batuta.routing.alternatives import Standing, Terms, Tier, alternatives, tier_of
 from batuta.routing.router import RoutePlan, plan
@@ -82,6 +82,16 @@ def test_who_is_offline_is_tried_last_and_not_suggested() -> None:
     sister = standing("api/sister", local=False, active=False, is_offline=True)
     assert route("auto", (sister,)) == ["api/sister"]
     assert alternatives(None, (sister,), Terms(CHAT)) == []
+
+
+def test_where_nothing_fits_the_smallest_says_why() -> None:
+    """`auto` is answered with the figures of the model that comes nearest, not as if there were none."""
+    sizes = {"huge": 9, "large": 5}
+    world = [standing(m, fits=False, spec={"memory": MemoryNeed(weights=s)}) for m, s in sizes.items()]
+    assert route("auto", world) == ["large"]
+    assert route("auto", (*world, standing("far", local=False, ready=True))) == ["far"]
+    with pytest.raises(ModelNotFound, match="no model can answer"):
+        route("auto", (standing("ill", active=False, fits=False),))
 
 
 def test_a_brain_whose_file_is_gone_is_tried_last() -> None:

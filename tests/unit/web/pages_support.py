@@ -58,6 +58,12 @@ def view(model_id: str, state: str = "absent", **rest: Any) -> dict[str, Any]:
     return plain | rest
 
 
+def forecast(*steps: dict[str, Any], seconds: float | None = None, position: int = 1) -> dict[str, Any]:
+    """Return what a model's first waiter waits for, as the API shows it."""
+    plain = {"seconds": None, "answers": 0, "tier": None}
+    return {"position": position, "seconds": seconds, "sentence": "...", "steps": [plain | step for step in steps]}
+
+
 def external(model_id: str, provider: str, **rest: Any) -> dict[str, Any]:
     """Return a model of an API elsewhere: nothing of it is in this machine's memory."""
     return view(

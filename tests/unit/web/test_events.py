@@ -54,6 +54,29 @@ async def test_a_snapshot_then_what_happens_then_signs_of_life(data_dir: Path) -
     assert left == len(it.bus._listeners)
 
 
+async def test_a_queue_says_how_long_and_what_for(data_dir: Path) -> None:
+    """Place, seconds and a sentence while somebody waits; nothing of it when nobody does."""
+    async with house(data_dir, budget=10_000) as it:
+        await it.ask("POST", "/manage/models/brain/load")
+        await it.clock.advance(10.0)
+        it.lifecycle.residencies["brain"].answer_s = 8.0
+        client, task = it.start("GET", "/manage/events")
+        await until(client, b"snapshot")
+        async with it.runner.lease("brain", deadline=it.clock.monotonic() + 60):
+            await it.ask("POST", "/manage/models/coder/load")
+            await it.clock.advance(0.1)
+            await until(client, b"event: queue")
+        await it.clock.advance(20.0)
+        await until(client, b'"waiting":0')
+        client.leave()
+        await task
+        first, *_, last = [fact for kind, fact in parsed(client.reply.body) if kind == "queue"]
+        assert (first["model"], first["waiting"], first["position"]) == ("coder", 1, 1)
+        assert first["expected_s"] > 8.0
+        assert first["sentence"].startswith("waiting for brain to finish 1 answer (about 8 s), then loading coder (")
+        assert (last["waiting"], last["position"], last["expected_s"], last["sentence"]) == (0, None, None, "")
+
+
 async def test_a_reader_that_fell_behind_gets_a_new_picture(data_dir: Path) -> None:
     """Facts that were dropped are not missed: a snapshot takes their place."""
     async with house(data_dir) as it:

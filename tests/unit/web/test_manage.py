@@ -184,6 +184,76 @@ async def test_fits_says_what_would_go(data_dir: Path) -> None:
         assert (await it.view("brain"))["is_loaded"]
 
 
+async def test_a_plan_says_how_long_and_from_where(data_dir: Path) -> None:
+    """The load from the tier its bytes are in, what a request would wait for step by step, and the same in words."""
+    async with house(data_dir) as it:
+        await it.ask("POST", "/manage/models/brain/load")
+        await it.clock.advance(10.0)
+        plan = (await it.ask("POST", "/manage/plan", {"model": "coder"})).json()
+        assert (plan["verdict"], plan["tier"]) == ("now", "disk")
+        assert plan["seconds"] == plan["wait"]["seconds"] > 0
+        assert [(step["kind"], step["model"]) for step in plan["wait"]["steps"]] == [("load", "coder")]
+        assert plan["wait"]["sentence"] == f"loading coder ({plan['seconds']} s)"
+        there = (await it.ask("POST", "/manage/plan", {"model": "brain"})).json()
+        assert (there["tier"], there["seconds"], there["wait"]["seconds"]) == ("resident", 0.0, 0.0)
+        assert (there["wait"]["steps"], there["wait"]["sentence"]) == ([], "")
+        assert (await it.view("coder"))["is_loaded"] is False
+
+
+async def test_a_plan_counts_the_answers_of_who_would_go(data_dir: Path) -> None:
+    """Two models fill the memory, both answer: the third waits for one of them, then for its own load."""
+    async with house(data_dir) as it:
+        for model in ("brain", "coder"):
+            await it.ask("POST", f"/manage/models/{model}/load")
+            await it.clock.advance(10.0)
+        it.lifecycle.residencies["brain"].answer_s = 8.0
+        until = it.clock.monotonic() + 60
+        async with it.runner.lease("brain", deadline=until), it.runner.lease("coder", deadline=until):
+            await it.clock.advance(2.0)
+            wait = (await it.ask("POST", "/manage/plan", {"model": "third"})).json()["wait"]
+            assert [step["kind"] for step in wait["steps"]] == ["finish", "unload", "load"]
+            assert wait["sentence"].startswith("waiting for brain to finish 1 answer (about 6 s), then loading third")
+            assert wait["position"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "word"),
+    [
+        ({"model": "thirt"}, 404, "third"),
+        ({"model": ""}, 400, "model"),
+        ({"model": 7}, 400, "model"),
+        ({}, 400, "model"),
+        ({"model": "third", "force": True}, 400, "force"),
+        (["third"], 400, "body"),
+        ({"model": "x" * 2000}, 400, "model"),
+    ],
+)
+async def test_a_plan_for_nothing_is_refused_in_words(data_dir: Path, body: Any, status: int, word: str) -> None:
+    """The field that is wrong, or the nearest name."""
+    async with house(data_dir) as it:
+        answer = await it.ask("POST", "/manage/plan", body)
+        assert answer.status == status
+        assert word in error_of(answer.json())["message"]
+
+
+async def test_a_model_that_is_waited_for_shows_its_forecast(data_dir: Path) -> None:
+    """In the list and in its status: steps, seconds, place, sentence; null for the others."""
+    async with house(data_dir, budget=10_000) as it:
+        await it.ask("POST", "/manage/models/brain/load")
+        await it.clock.advance(10.0)
+        it.lifecycle.residencies["brain"].answer_s = 8.0
+        async with it.runner.lease("brain", deadline=it.clock.monotonic() + 60):
+            await it.ask("POST", "/manage/models/coder/load")
+            await it.clock.advance(1.0)
+            found = (await it.view("coder"))["forecast"]
+            assert found["position"] == 1
+            assert found["sentence"].startswith("waiting for brain to finish 1 answer (about 7 s), then loading coder")
+            assert found["seconds"] > found["steps"][0]["seconds"]
+            assert (await it.view("third"))["forecast"] is None
+        await it.clock.advance(30.0)
+        assert ((await it.view("coder"))["state"], (await it.view("coder"))["forecast"]) == ("ready", None)
+
+
 async def test_a_model_that_never_fits_is_refused(data_dir: Path) -> None:
     """Loading it is answered with no_fit and the figures, not with a promise."""
     async with house(data_dir, "huge", budget=5000) as it:

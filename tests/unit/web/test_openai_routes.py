@@ -182,6 +182,12 @@ async def test_a_name_that_is_no_ascii_is_percent_encoded_in_headers() -> None:
         (b"x-batuta-models", b" , "),
         (b"x-batuta-models", b"a,b,c,d,e,f,g,h,i"),
         (b"x-batuta-models", b"a%0Ab"),
+        (b"x-batuta-max-wait", b"soon"),
+        (b"x-batuta-max-wait", b"-1"),
+        (b"x-batuta-max-wait", b"nan"),
+        (b"x-batuta-max-wait", b"1e3"),
+        (b"x-batuta-max-wait", b"3601"),
+        (b"x-batuta-max-wait", b""),
     ],
 )
 async def test_a_wish_that_nobody_knows_is_refused_in_words(header: tuple[bytes, bytes]) -> None:
@@ -210,6 +216,17 @@ async def test_a_caller_may_allow_or_deny_other_models() -> None:
         assert allowed.headers["x-batuta-model"] == "api/far"
         denied = await at.ask("executor", (b"x-batuta-fallback", b"deny"))
         assert denied.status == 503
+
+
+async def test_a_caller_may_say_how_long_it_waits() -> None:
+    """Where another may answer, that one does, and the headers say why; who allows nobody else waits."""
+    async with door("pair", "api") as at:
+        limit = (b"x-batuta-max-wait", b"0.5")
+        reply = await at.ask("auto", limit)
+        assert reply.headers["x-batuta-model"] == "api/far"
+        assert reply.headers["x-batuta-fallback"] == "brain, long_wait"
+        assert reply.headers["x-batuta-route"].endswith("more than the 0.5 s that are waited")
+        assert (await at.ask("brain", limit)).headers["x-batuta-model"] == "brain"
 
 
 async def test_a_caller_may_name_several_models() -> None:
@@ -311,6 +328,27 @@ async def test_while_a_model_loads_the_stream_lives_by_comments_with_its_progres
         assert comments(said[0])[-1] == {"model": "brain", "route": "holds the role brain", "fallback": []}
         assert comments(said[1]) == []
         assert events(reply.body)[-1] == b"[DONE]"
+
+
+async def test_heartbeats_say_what_is_waited_for_and_how_long() -> None:
+    """Place, expected seconds and a sentence: behind an answer of another model first, then of its own load."""
+    async with door("pair", heartbeat_s=BEAT_S) as at:
+        await at.ask("coder")
+        at.stage.engine.delta_s = 10.0
+        _, running = at.send("coder", stream=True)
+        await at.stage.clock.advance(1.0)
+        at.stage.lifecycle.residencies["coder"].answer_s = 20.0
+        client, task = at.send("brain", stream=True)
+        await until(client, b": batuta ")
+        (first,) = comments(client.reply.body)
+        assert (first["stage"], first["position"], first["waits_for"]) == ("queued", 1, ["coder"])
+        assert first["sentence"].startswith("waiting for coder to finish 1 answer (about 19 s), then loading brain (")
+        assert first["expected_s"] > 19.0
+        await at.stage.clock.advance(200)
+        await running
+        latest = [said for said in comments((await task).body) if said.get("state") == "loading"][-1]
+        assert latest["sentence"].startswith("loading brain (")
+        assert latest["expected_s"] < 4.0  # seconds that the whole load takes
 
 
 async def test_a_model_that_is_ready_needs_no_heartbeat() -> None:

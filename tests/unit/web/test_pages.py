@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from batuta.lifecycle.forecast import StepKind
 from batuta.observe.events import CatalogChanged, LoaderChanged, ModelStateChanged, RequestEnded, Swapped
 from batuta.web.errors import install_error_handlers
 from batuta.web.fragments import (
@@ -30,6 +31,7 @@ from batuta.web.fragments import (
 )
 from batuta.web.i18n import NAMES, language
 from batuta.web.routes import pages
+from batuta.web.swaps import MOST
 from batuta.web.toasts import AT_MOST, LASTS_S, still_fresh, toast
 from tests.unit.web.pages_support import (
     GB,
@@ -38,6 +40,7 @@ from tests.unit.web.pages_support import (
     StillClock,
     every_state,
     external,
+    forecast,
     one_device,
     server,
     view,
@@ -187,14 +190,66 @@ def test_pins_are_named_where_they_are_the_obstacle() -> None:
 
 
 def test_wait_names_whom_it_waits_for() -> None:
-    """Queued behind an answer that runs: the row says whose, in both languages."""
-    models = [view("big-a", "ready", in_flight=1), view("big-b", waiting=1, waits_for=["big-a"])]
+    """Queued behind an answer that runs: the row says whose, how long, and what comes then, in both languages."""
+    steps = [
+        {"kind": "finish", "model": "a", "answers": 2, "seconds": 6.2},
+        {"kind": "unload", "model": "a", "seconds": 0.3},
+        {"kind": "load", "model": "b", "seconds": 4.6, "tier": "disk"},
+    ]
+    models = [view("a", "ready", in_flight=2, name="Big A"), view("b", waiting=1, forecast=forecast(*steps))]
     waits = [panel(models, (), language(code), now=WALL).rows[1].waits for code in ("en", "pt_BR")]
-    assert waits == ["waiting for big-a to finish 1 answer", "esperando big-a terminar 1 resposta"]
-    again = view("a", in_flight=1, waiting=1, waits_for=["a"])
-    assert model_row(again, ENGLISH, now=WALL).waits == "after 1 answer of its own"
-    leaving = view("a", "draining", in_flight=2, waiting=1)
-    assert model_row(leaving, ENGLISH, now=WALL).waits == "after 2 answers of its own"
+    assert waits == [
+        "waiting for Big A to finish 2 answers (about 6 s), then loading b (4.6 s)",
+        "esperando Big A terminar 2 respostas (cerca de 6 s), depois carregando b (4,6 s)",
+    ]
+    assert waits[0] in panel(models, (), ENGLISH, now=WALL).rows[1].hint
+    leaving = view("a", "draining", in_flight=2, waiting=1, forecast=forecast(steps[0]))
+    assert model_row(leaving, ENGLISH, now=WALL).waits == "after 2 answers of its own (about 6 s)"
+
+
+@pytest.mark.parametrize("code", NAMES)
+@pytest.mark.parametrize("kind", StepKind)
+@pytest.mark.parametrize("answers", [1, 2])
+@pytest.mark.parametrize("others", [1, 2])
+def test_each_wait_has_words_in_each_language(code: str, kind: StepKind, answers: int, others: int) -> None:
+    """One or many answers, one or many models: no language falls back on English."""
+    steps = [
+        {"kind": kind.value, "model": model, "answers": answers, "seconds": 200.0} for model in ("a", "c")[:others]
+    ]
+    row = model_row(view("b", waiting=1, forecast=forecast(*steps)), language(code), now=WALL)
+    english = model_row(view("b", waiting=1, forecast=forecast(*steps)), ENGLISH, now=WALL)
+    assert row.waits
+    assert (row.waits == english.waits) == (code == "en")
+
+
+def test_a_load_that_has_begun_is_told_by_its_progress() -> None:
+    """Stage, percent and seconds stand in the row already."""
+    loading = view("a", "loading", stage="reading", progress=0.5, forecast=forecast({"kind": "load", "model": "a"}))
+    assert model_row(loading, ENGLISH, now=WALL).waits == ""
+
+
+def test_the_last_swap_is_told_below_the_memory() -> None:
+    """Who left for whom, what came back, how long it took, by the names of the panel."""
+    services = FakeServices(models=[view("brain", name="Brain 13B"), view("coder", "ready")])
+    with client(services) as browser:
+        for number in range(MOST + 1):
+            services.bus.publish(Swapped("brain", ("coder",), 9 * GB, float(number), drain_s=0.5, load_s=2.0))
+        english = browser.get("/", headers={"accept-language": "en"}).text
+        portuguese = browser.get("/", headers={"accept-language": "pt-BR"}).text
+    lines = re.findall(r"<li>(coder left .*?)</li>", english)
+    assert lines == ["coder left for Brain 13B: 9.0 GB back, 1.0 s (0.5 drained, 2.0 loaded)"]
+    assert "coder deu lugar a Brain 13B: 9,0 GB de volta, 1,0 s" in portuguese
+
+
+async def test_a_wait_is_said_anew_each_second(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing happens but time: what is left of the wait goes on being true."""
+    monkeypatch.setattr(pages, "WAIT_S", 0.001)
+    step = {"kind": "load", "model": "b", "seconds": 5.0}
+    tab.services.models[:] = [view("b", waiting=1, forecast=forecast(step))]
+    assert "loading b (5.0 s)" in await tab.picture()
+    step["seconds"] = 4.0
+    tab.services.models[:] = [view("b", waiting=1, forecast=forecast(step))]
+    assert "loading b (4.0 s)" in await tab.picture()
 
 
 def test_servers_are_listed_with_what_can_be_done() -> None:
@@ -458,10 +513,11 @@ async def test_many_facts_make_one_picture(tab: Tab) -> None:
 
 async def test_stream_stops_listening_when_the_tab_closes(tab: Tab) -> None:
     """Nothing of a closed tab stays on the bus."""
+    before = len(tab.services.bus._listeners)
     await tab.picture()
-    assert len(tab.services.bus._listeners) == 1
+    assert len(tab.services.bus._listeners) == before + 1
     await tab.close()
-    assert tab.services.bus._listeners == []
+    assert len(tab.services.bus._listeners) == before
 
 
 @pytest.mark.parametrize("code", NAMES)

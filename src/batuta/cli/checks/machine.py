@@ -16,6 +16,7 @@ import batuta
 from batuta.cli.checks.findings import Finding, Health
 from batuta.cli.terminal import memory_text
 from batuta.loader.memory import devices
+from batuta.settings import Settings
 
 _LANDLOCK_CREATE_RULESET = 444  # the same number on every architecture
 _LANDLOCK_VERSION_FLAG = 1
@@ -31,12 +32,21 @@ def versions() -> Iterator[Finding]:
     yield Finding("batuta", "system", Health.OK, system)
 
 
-def memory() -> Iterator[Finding]:
-    """Tell the memory of each device that can hold a model."""
+def memory(settings: Settings) -> Iterator[Finding]:
+    """Tell the memory of each device that can hold a model, and what the settings say of it."""
     found = devices()
     for device in found:
+        limit = settings.memory.limit(device.id)
         text = f"{memory_text(device.free_bytes)} free of {memory_text(device.total_bytes)} ({device.name})"
-        yield Finding("memory", device.id, Health.OK, text, data=asdict(device))
+        health = Health.OK
+        if limit is not None:
+            text += f"; models may take {memory_text(limit)} at most"
+        if limit is not None and limit > device.total_bytes:
+            text, health = f"{text}, which is more than there is", Health.NOTE
+        yield Finding("memory", device.id, health, text, data=asdict(device) | {"budget_bytes": limit})
+    if problem := settings.memory.unknown_devices([device.id for device in found]):
+        advice = "Correct memory.budget in the settings; Batuta does not start with it."
+        yield Finding("memory", "memory.budget", Health.BROKEN, problem, advice)
     if all(device.kind == "host" for device in found):
         yield Finding("memory", "gpu", Health.NOTE, "none found; local models run on the processor")
 

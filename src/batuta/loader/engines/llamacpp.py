@@ -28,8 +28,7 @@ def main() -> None:
         _print_devices()
         return
     report = process.own_output()
-    params = json.loads(sys.stdin.buffer.readline())
-    process.die_with(int(params["parent"]))
+    params = process.parameters(report, _prepare)
     try:
         server = _serve(params, report)
     except Exception as error:  # noqa: BLE001  # the process door: the loader reads the reason, the log has the rest
@@ -44,12 +43,21 @@ def main() -> None:
     process.leave(0)
 
 
+def _prepare() -> None:
+    """Import the library. Its devices are not looked at: on a GPU that alone would take some of its memory."""
+    import xllamacpp  # noqa: F401  # what a load then imports is there
+
+
 def _serve(params: dict[str, Any], report: int) -> Any:
     # Imported late: a child that is told to end before it loads need not have paid for it.
     import xllamacpp
 
-    process.say(report, stage="reading", devices=[each["name"] for each in xllamacpp.get_device_info()])
+    devices = [str(each["name"]) for each in xllamacpp.get_device_info()]
+    process.say(report, stage="reading", devices=devices)
     common = xllamacpp.CommonParams()
+    # On the host the warm-up computes a token that nobody reads, a third of the load of a cached file, and the first
+    # real one takes as long after it as without it. On a GPU it prepares its kernels.
+    common.warmup = devices != ["CPU"]
     common.model.path = params["model"]
     common.model_alias = {params["alias"]}
     common.hostnames = ["127.0.0.1"]

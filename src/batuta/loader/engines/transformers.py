@@ -7,6 +7,7 @@ Speaks to its loader as `llamacpp` does (see `process`) and serves the same HTTP
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from batuta.loader.engines import process
+from batuta.loader.engines.hf.parking import Gate, Parking
 from batuta.loader.engines.hf.reasons import explain
 
 START_S = 10.0  # for the listener, once the model is there
@@ -30,19 +32,23 @@ def main() -> None:
     params = json.loads(sys.stdin.buffer.readline())
     process.die_with(int(params["parent"]))
     try:
-        port = _serve(params, report)
+        port, parking = _serve(params, report)
     except Exception as error:  # noqa: BLE001  # the process door: the loader reads the reason, the log has the rest
         traceback.print_exception(error, file=sys.stderr)
         process.say(report, refused=explain(error))
         process.leave(1)
     process.check_listener(port)
-    process.say(report, ready=port)
-    process.answer_pings(report, Path(params["log"]))
+    if parking is None:
+        process.say(report, ready=port)
+        process.answer_pings(report, Path(params["log"]))
+    else:
+        process.say(report, ready=port, parks=True, device_bytes=parking.device_bytes)
+        process.answer_pings(report, Path(params["log"]), parking.orders())
     process.leave(0)
 
 
-def _serve(params: dict[str, Any], report: int) -> int:
-    """Load the model and listen; return the port."""
+def _serve(params: dict[str, Any], report: int) -> tuple[int, Parking | None]:
+    """Load the model and listen; return the port, and what parks the model if it can be parked."""
     # Imported late: they take seconds, and a child that is told to end before it loads need not pay for them.
     import torch
     import transformers
@@ -57,21 +63,22 @@ def _serve(params: dict[str, Any], report: int) -> int:
     process.say(report, stage="reading", devices=[device_name(device)])
     loaded = load(params, device)
     process.say(report, stage="warming")
-    return _listen(_application(params, loaded))
+    gc.collect()
+    gc.freeze()  # what is here stays: a collection, which parking needs, then looks at what has come since
+    gate, computer = Gate(), _computer(params, loaded)
+    port = _listen(_application(params, loaded, computer, gate))
+    if loaded.arena is None:
+        return port, None
+    return port, Parking(gate, computer, loaded.arena, held=lambda: int(loaded.device_bytes))
 
 
-def _application(params: dict[str, Any], loaded: Any) -> Any:
+def _application(params: dict[str, Any], loaded: Any, computer: Any, gate: Gate) -> Any:
     from batuta.loader.engines.hf.app import Service, make_app  # as above
     from batuta.loader.engines.hf.steps import Steps
 
     embed = Steps(loaded).embed if params["embedding"] != "off" else None
-    service = Service(
-        params["alias"],
-        loaded,
-        _computer(params, loaded),
-        embed=embed,
-        can_answer=params["embedding"] != "model",
-    )
+    can_answer = params["embedding"] != "model"
+    service = Service(params["alias"], loaded, computer, embed=embed, can_answer=can_answer, gate=gate)
     return make_app(service, params["key"])
 
 

@@ -12,8 +12,9 @@ from starlette.responses import StreamingResponse
 
 from batuta.chat import sse
 from batuta.errors import QueueFull
+from batuta.lifecycle.words import sentence
 from batuta.observe.bus import Subscription
-from batuta.observe.events import Fact
+from batuta.observe.events import Fact, QueueChanged
 from batuta.web.services import Services
 from batuta.web.views import memory_view, model_views
 
@@ -60,9 +61,22 @@ class EventStreams:
                     if box.lost != lost:  # this reader was too slow: what it knows is not to be trusted any more
                         lost = box.lost
                         yield self.snapshot()
-                    yield b"".join(map(encode, facts)) if facts else sse.comment("still here")
+                    yield b"".join(map(self._encode, facts)) if facts else sse.comment("still here")
         finally:
             self._open -= 1
+
+    def _encode(self, fact: Fact) -> bytes:
+        """Encode a fact; one about a queue with what its first request waits for now, in words."""
+        if not isinstance(fact, QueueChanged):
+            return encode(fact)
+        return encode(fact, sentence=self._sentence(fact))
+
+    def _sentence(self, fact: QueueChanged) -> str:
+        runner = self._services.runner
+        if not fact.waiting or fact.model not in runner.lifecycle.residencies:
+            return ""
+        found = runner.view(fact.model).forecast
+        return sentence(found, fact.model) if found else ""
 
     async def _next(self, box: Subscription) -> list[Any]:
         try:
@@ -83,6 +97,6 @@ class EventStreams:
         return sse.encode(orjson.dumps(body), event="snapshot")
 
 
-def encode(fact: Fact) -> bytes:
-    """Return a fact as one event, named by its kind."""
-    return sse.encode(orjson.dumps(fact.to_json()), event=fact.kind)
+def encode(fact: Fact, **more: Any) -> bytes:
+    """Return a fact as one event, named by its kind. `more`: what is said beside it."""
+    return sse.encode(orjson.dumps(fact.to_json() | more), event=fact.kind)

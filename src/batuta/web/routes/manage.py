@@ -207,8 +207,9 @@ class _Models:
         }
 
     async def plan(self, form: f.PlanForm) -> View:
-        """What loading it would do, without doing it."""
-        return plan_view(self.services.runner.plan_load(self._spec(form.model).id))
+        """What loading it would do, without doing it; `wait` says what a request that came now would wait for."""
+        model, runner = self._spec(form.model).id, self.services.runner
+        return plan_view(runner.plan_load(model), runner.forecast(model))
 
     async def log(self, model_id: str) -> PlainTextResponse:
         """The last 200 lines that the model's process wrote."""

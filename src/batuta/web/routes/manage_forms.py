@@ -185,6 +185,25 @@ class ModelCard(BaseModel):
     scores: list[CardScore]
 
 
+class StepView(BaseModel):
+    """Something that is waited for."""
+
+    kind: str = Field(description="turn, finish, patience, unload, load, rest or slot")
+    model: str = Field(description="whose step it is")
+    seconds: float | None = Field(description="null where nobody knows")
+    answers: int = Field(description="how many answers are finished in it")
+    tier: str | None = Field(description="of a load: parked, page cache or disk")
+
+
+class ForecastView(BaseModel):
+    """What a request waits for, and how long."""
+
+    position: int | None = Field(description="the model's place among those that are waited for, 1 being the next")
+    seconds: float | None = Field(description="for all steps; null where one is not known, or waiting does not help")
+    sentence: str = Field(description="the same in English; empty: at once, or waiting does not help")
+    steps: list[StepView] = Field(description="in their order; models that make room do so side by side")
+
+
 class ModelView(BaseModel):
     """A model, what a person decided about it, and where it stands. Times are unix seconds."""
 
@@ -230,6 +249,8 @@ class ModelView(BaseModel):
     waiting: int
     queue_position: int | None
     waits_for: list[str] = Field(description="models that it waits for; itself while it has to leave first")
+    tier: str | None = Field(description="where its bytes are: resident, parked, page cache, disk or remote")
+    forecast: ForecastView | None = Field(description="of its first waiter, or of its load; null: nobody waits")
 
 
 class Segment(BaseModel):
@@ -270,8 +291,10 @@ class PlanView(BaseModel):
     need: int
     free: int
     budget: int
-    seconds: float | None
+    seconds: float | None = Field(description="of the load alone, from `tier`")
+    tier: str | None = Field(description="where its bytes are: resident, parked, page cache, disk or remote")
     reason: str
+    wait: ForecastView = Field(description="what a request that came now would wait for")
 
 
 class PassedOver(BaseModel):

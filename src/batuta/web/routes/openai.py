@@ -7,6 +7,7 @@ first heartbeat, with progress in comments; from then on an error can only be to
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from batuta.gateway.call import ENDPOINTS, Call, Endpoint, Head, Trying, read_ca
 from batuta.lifecycle.events import Priority
 from batuta.lifecycle.runner import CLOSING
 from batuta.lifecycle.states import ModelState
+from batuta.lifecycle.words import sentence
 from batuta.routing.roles import Virtual
 from batuta.routing.wishes import MOST_NAMES, NO_WISHES, Policy, Wishes
 from batuta.web.auth import Identity
@@ -34,6 +36,7 @@ from batuta.web.first_look import first_look
 from batuta.web.services import Services
 from batuta.web.session import Send
 from batuta.web.shape import refuse_crowded
+from batuta.web.waits import rounded
 
 STATUS_VALUES = {
     ModelState.ABSENT: "unloaded",
@@ -52,6 +55,9 @@ LAST_WORDS_S = 0.5  # for a reader who does not read
 LONGEST_NAME = 512  # characters of a model's name; a file's name has at most 255
 _HOP = HOP.encode()
 _PREFIX = b"x-batuta-"
+_MAX_WAIT = b"x-batuta-max-wait"
+LONGEST_WAIT_S = 3600
+_NUMBER = re.compile(rb"\d{1,4}(?:\.\d{1,3})?", re.ASCII)
 _WISHES: dict[bytes, tuple[str, dict[bytes, Any]]] = {
     b"x-batuta-fallback": ("allow_fallback", {b"allow": True, b"deny": False}),
     b"x-batuta-policy": ("policy", {policy.value.encode(): policy for policy in Policy}),
@@ -120,7 +126,7 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
     async def route(scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:  # noqa: ARG001  # the edge has judged it
         body = await read_body(receive, limit)
         await first_look(services)
-        wishes, priority, hops = _wishes(scope["headers"])
+        wishes, priority, hops, max_wait_s = _wishes(scope["headers"])
         refuse_crowded(body)
         try:
             call = read_call(
@@ -131,6 +137,7 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
                 priority=priority,
                 wishes=wishes,
                 hops=hops,
+                max_wait_s=max_wait_s,
             )
         except RecursionError:
             raise BadRequest("the request body is nested too deeply") from None
@@ -159,14 +166,15 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
     return route
 
 
-def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[Wishes, Priority, int]:
-    """Read what the headers say about who may answer, who waits, and through how many gateways the request has come.
+def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[Wishes, Priority, int, float | None]:
+    """Read what the headers say: who may answer, who waits, through how many gateways it has come, how long it waits.
 
     `x-batuta-fallback: allow|deny`, `x-batuta-models: NAME, NAME`, `x-batuta-policy: same-or-smaller-cost|local-only`,
-    `x-batuta-local-only: true|false`, `x-batuta-priority: interactive|normal|batch`, `x-batuta-hop: N`.
+    `x-batuta-local-only: true|false`, `x-batuta-priority: interactive|normal|batch`, `x-batuta-hop: N`,
+    `x-batuta-max-wait: SECONDS`.
     """
     said: dict[str, Any] = {}
-    priority, hops = Priority.INTERACTIVE, 0
+    priority, hops, max_wait_s = Priority.INTERACTIVE, 0, None
     for name, value in headers:
         if not name.startswith(_PREFIX):
             continue
@@ -174,12 +182,14 @@ def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[Wishes, Priority, int]:
             priority = _one_of(name, value, _PRIORITY)
         elif name == _HOP:
             hops = _hops(value)
+        elif name == _MAX_WAIT:
+            max_wait_s = _seconds(value)
         elif name in _WISHES:
             field, choices = _WISHES[name]
             said[field] = _one_of(name, value, choices)
         elif name == b"x-batuta-models":
             said["models"] = _names(value)
-    return Wishes(**said) if said else NO_WISHES, priority, hops
+    return Wishes(**said) if said else NO_WISHES, priority, hops, max_wait_s
 
 
 def _one_of(name: bytes, value: bytes, choices: Mapping[bytes, T]) -> T:
@@ -206,6 +216,12 @@ def _hops(value: bytes) -> int:
             "as its provider"
         )
     return hops
+
+
+def _seconds(value: bytes) -> float:
+    if _NUMBER.fullmatch(value) is None or (seconds := float(value)) > LONGEST_WAIT_S:
+        raise BadRequest(f"`{_MAX_WAIT.decode()}` is a number of seconds from 0 to {LONGEST_WAIT_S}, like 5 or 2.5")
+    return seconds
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -300,15 +316,18 @@ class _Reply:
             view = self._services.runner.view(model)
         except ModelNotFound:  # it has just left the catalog; its refusal is on its way
             return {"model": model, "state": None}
+        found = view.forecast
         return {
             "model": model,
             "state": view.state.value,
             "stage": view.stage,
             "fraction": view.progress,
             "elapsed_s": round(view.elapsed_s, 1),
-            "remaining_s": None if view.remaining_s is None else round(view.remaining_s, 1),
+            "remaining_s": rounded(view.remaining_s),
             "position": view.queue_position,
             "waits_for": view.waits_for,
+            "expected_s": rounded(found.seconds) if found else None,
+            "sentence": sentence(found, model) if found else "",
         }
 
     async def _comment(self, facts: dict[str, Any]) -> None:

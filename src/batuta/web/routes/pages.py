@@ -34,11 +34,13 @@ from batuta.web.i18n import Language
 from batuta.web.render import PAGE_HEADERS, Renderer, message
 from batuta.web.servers import server_rows, without_servers
 from batuta.web.services import Services
+from batuta.web.swaps import LastSwaps
 from batuta.web.toasts import Toast, still_fresh, toast
 from batuta.web.views import memory_view, model_views
 
 QUIET_S = 0.2  # facts that come together are shown together: at most five pictures a second
 IDLE_S = 5.0  # a sign of life when nothing happens; proxies give up at 10-15 s
+WAIT_S = 1.0  # while somebody waits, how long it will still take is said anew this often
 YEAR_S = 365 * 24 * 3600
 THEMES = frozenset({"light", "dark"})
 Views = Callable[[Any], Iterable[View]]
@@ -83,6 +85,7 @@ class _Pages:
         self._memory = memory
         self._renderer = renderer or Renderer(Assets())
         self._assets = self._renderer.assets
+        self._swaps = LastSwaps(services.bus)
         for code in i18n.NAMES:  # read now: a request must not wait for the disk
             i18n.language(code)
 
@@ -154,6 +157,7 @@ class _Pages:
             ),
             servers=servers,
             downloads=downloads_panel(services.downloads.all(), services.downloads.known_catalogue, budgets, words),
+            swaps=self._swaps.lines(words, names),
         )
 
     async def _pictures(self, words: Language) -> AsyncIterator[bytes]:
@@ -169,15 +173,16 @@ class _Pages:
                 changed = {name: html for name, html in picture.items() if shown.get(name) != html}
                 yield sse.encode(message(changed)) if changed else sse.comment("still here")
                 shown = picture
-                facts = await _next_facts(box, clock)
+                is_waited_for = any(row.waits for row in snapshot.panel.rows)
+                facts = await _next_facts(box, clock, WAIT_S if is_waited_for else IDLE_S)
                 rows = {row.id: row for row in snapshot.panel.rows}
                 notes += tuple(note for fact in facts if (note := toast(fact, words, now=clock.monotonic(), rows=rows)))
 
 
-async def _next_facts(box: Subscription, clock: Clock) -> list[Any]:
-    """Wait for a fact, let its companions arrive, and return them; nothing when the line needs a sign of life."""
+async def _next_facts(box: Subscription, clock: Clock, within_s: float) -> list[Any]:
+    """Wait for a fact, let its companions arrive, and return them; nothing where none comes within some seconds."""
     try:
-        async with asyncio.timeout(IDLE_S):
+        async with asyncio.timeout(within_s):
             facts = [await box.get()]
     except TimeoutError:
         return []

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from batuta.loader.engines.hf import answers
 from batuta.loader.engines.hf.answering import GONE, Begun, Inbox, Reading, Speaker, chat_prompt, plain_prompt
 from batuta.loader.engines.hf.errors import ApiError, Failed, Invalid, NoMemory, WrongKey, is_out_of_memory
+from batuta.loader.engines.hf.parking import Gate, Parked
 from batuta.loader.engines.hf.request import Answering, Sampling, parse_chat, parse_completion, parse_embedding
 from batuta.loader.engines.hf.toolcalls import Piece
 from batuta.loader.engines.hf.turns import End, Job
@@ -67,6 +68,7 @@ class Service:
         computer: what computes; None for a model that only embeds.
         embed: returns the vector of a text in tokens; None when embeddings are off.
         can_answer: it writes text.
+        gate: what every answer goes through; closed while the model is parked.
     """
 
     def __init__(
@@ -77,7 +79,9 @@ class Service:
         *,
         embed: Callable[[list[int]], Sequence[float]] | None,
         can_answer: bool = True,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate or Gate()
         self._alias = alias
         self._model = model
         self._computer = computer
@@ -86,7 +90,9 @@ class Service:
         self._started = int(time.time())
 
     async def health(self, _request: Request) -> Response:
-        """Say that the model can answer."""
+        """Say whether the model can answer."""
+        if not self._gate.is_open:
+            raise Parked
         return Response(b'{"status":"ok"}', media_type=JSON)
 
     async def models(self, _request: Request) -> Response:
@@ -128,10 +134,11 @@ class Service:
         wanted = parse_embedding(await _body(request))
         texts = [(await asyncio.to_thread(plain_prompt, self._model, each)).tokens for each in wanted.inputs]
         vectors = []
-        for tokens in texts:
-            vectors.append(await asyncio.wrap_future(self._computer.do(partial(embed, tokens))))
-            if await request.is_disconnected():
-                raise ClientDisconnect
+        with self._gate.passed():
+            for tokens in texts:
+                vectors.append(await asyncio.wrap_future(self._computer.do(partial(embed, tokens))))
+                if await request.is_disconnected():
+                    raise ClientDisconnect
         count = sum(len(tokens) for tokens in texts)
         body = answers.embeddings(vectors, model=self._alias, tokens=count, is_base64=wanted.is_base64)
         return Response(body, media_type=JSON)
@@ -141,9 +148,19 @@ class Service:
         most = room if wanted.most is None else min(wanted.most, room)
         inbox = Inbox()
         job = Job([*begun.tokens], most, wanted.sampling, self._model.ends, inbox.tell)
-        cancel = self._computer.submit(job)
+        self._gate.enter()
+        try:
+            cancel = self._computer.submit(job)
+        except BaseException:
+            self._gate.leave()
+            raise
+
+        def leave() -> None:
+            cancel()
+            self._gate.leave()
+
         writer = answers.Writer(self._alias, is_chat)
-        return Reply(inbox, cancel, reading, writer, prompt=len(begun.tokens), wanted=wanted)
+        return Reply(inbox, leave, reading, writer, prompt=len(begun.tokens), wanted=wanted)
 
     @staticmethod
     def _refuse_unless(condition: bool, message: str) -> None:  # noqa: FBT001  # reads as a sentence
@@ -152,12 +169,12 @@ class Service:
 
 
 class Reply:
-    """Sends one answer as it comes; a caller who leaves ends the job."""
+    """Sends one answer as it comes; a caller who leaves ends the job. `leave` is called once, at the end of either."""
 
     def __init__(
         self,
         inbox: Inbox,
-        cancel: Callable[[], None],
+        leave: Callable[[], None],
         reading: Reading,
         writer: answers.Writer,
         *,
@@ -165,7 +182,7 @@ class Reply:
         wanted: Answering,
     ) -> None:
         self._inbox = inbox
-        self._cancel = cancel
+        self._leave = leave
         self._reading = reading
         self._writer = writer
         self._prompt = prompt
@@ -178,7 +195,7 @@ class Reply:
             try:
                 await (self._stream if self._wanted.stream else self._whole)(scope, receive, send)
             finally:
-                self._cancel()
+                self._leave()
                 watch.cancel()
 
     async def _watch(self, receive: Receive) -> None:

@@ -98,10 +98,28 @@ class Batcher:
 
         return self._turns.do(run)
 
+    def park(self, drop: Callable[[], None]) -> Future[None]:
+        """End the batch, whose pool of keys and values is freed with it, and have the weights dropped."""
+
+        def run() -> None:
+            self._stop()
+            drop()
+
+        return self._turns.park(run)
+
+    def wake(self, bring: Callable[[], None]) -> Future[None]:
+        """Have the weights brought back, and begin a batch with a pool of its own."""
+
+        def run() -> None:
+            bring()
+            self._manager = self._start()
+
+        return self._turns.wake(run)
+
     def close(self) -> None:
         """End both threads; jobs under way are told nothing more."""
         self._turns.close()
-        self._manager.stop(block=True, timeout=STOP_S, hard_stop=True)
+        self._stop()
 
     @property
     def _vocabulary(self) -> int:
@@ -127,6 +145,13 @@ class Batcher:
         manager.warmup()  # takes the pool now: a lack of memory is found while the model loads
         manager.start()
         return manager
+
+    def _stop(self) -> None:
+        if self._manager.is_running():
+            self._manager.stop(block=True, timeout=STOP_S, hard_stop=True)
+        if self._manager.is_running():
+            raise Failed(f"the batch did not end within {STOP_S:g} s")
+        self._manager.batch_processor = None  # one that ended by itself keeps its pool
 
     def _revive(self) -> None:
         """Begin the batch anew after it has ended: a failure of one computation ends it for all.

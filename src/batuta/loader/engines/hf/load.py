@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Final
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
+from batuta.loader.engines.hf.arena import Arena, Unparkable, check_room
 from batuta.loader.engines.hf.reasons import Refused
 from batuta.loader.engines.hf.request import Sampling
 from batuta.loader.engines.hf.toolcalls import JSON, Form, form_of
@@ -42,6 +44,7 @@ class Loaded:
         context: tokens a conversation may have.
         vocabulary: how many tokens the model has; its tokenizer may think otherwise.
         pooling: how an embedding is made of hidden states: mean | cls | last.
+        arena: what takes its weights off the device and back; None where they stay.
     """
 
     model: Any
@@ -56,6 +59,14 @@ class Loaded:
     context: int
     vocabulary: int
     pooling: str = "mean"
+    arena: Arena | None = None
+
+    @property
+    def device_bytes(self) -> int:
+        """What its weights, and on a GPU all else that PyTorch holds, take on its device now."""
+        if self.device.startswith("cuda"):
+            return int(torch.cuda.memory_reserved(self.device))
+        return self.arena.size if self.arena is not None and self.arena.is_here else 0
 
 
 def load(params: Mapping[str, Any], device: str) -> Loaded:
@@ -65,7 +76,7 @@ def load(params: Mapping[str, Any], device: str) -> Loaded:
     """
     folder = Path(params["model"])
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    model = _weights(folder, params, device)
+    model, arena = _weights(folder, params, device)
     _check_steps(model)
     template = chat_template(tokenizer)
     form = form_of(template) if template else JSON
@@ -85,6 +96,7 @@ def load(params: Mapping[str, Any], device: str) -> Loaded:
         context=int(params["context"]),
         vocabulary=int(model.get_input_embeddings().weight.shape[0]),
         pooling=pooling_of(folder),
+        arena=arena,
     )
 
 
@@ -149,15 +161,34 @@ def pooling_of(folder: Path) -> str:
 # --- weights -----------------------------------------------------------------------------------------------------
 
 
-def _weights(folder: Path, params: Mapping[str, Any], device: str) -> Any:
+def _weights(folder: Path, params: Mapping[str, Any], device: str) -> tuple[Any, Arena | None]:
+    """Return the model on its device, and what parks it; None where it stays there.
+
+    1. One that can be parked is read into RAM, which keeps a copy, and goes on from there.
+    2. Any other goes straight to the GPU where that can be done, not by way of the CPU's memory.
+    """
+    arena: Arena | None = None
+    parking = params.get("parking", "auto")
+    is_parked = parking == "on" or (parking == "auto" and device.startswith("cuda"))
+    is_parked = is_parked and _is_parkable(folder, is_asked_for=parking == "on")
+    goes_straight = not is_parked and device != "cpu" and importlib.util.find_spec("accelerate") is not None
+    model = _read(folder, params, device if goes_straight else "cpu")
+    if params.get("dtype", "auto") == "auto" and _is_slow(model.dtype, device):
+        model = model.to(torch.float16)
+    model.requires_grad_(requires_grad=False)
+    if is_parked:  # 1
+        arena = _parked(model, device, is_asked_for=parking == "on")
+    return (model if goes_straight or arena is not None else model.to(device)).eval(), arena  # 2
+
+
+def _read(folder: Path, params: Mapping[str, Any], device: str) -> Any:
     dtype: Any = DTYPES.get(params.get("dtype", "auto"), "auto")
     is_embedding = params.get("embedding") == "model"
     kind: Any = AutoModel if is_embedding else AutoModelForCausalLM
-    can_place = device != "cpu" and importlib.util.find_spec("accelerate") is not None
     model, facts = kind.from_pretrained(
         folder,
         dtype=dtype,
-        device_map={"": device} if can_place else None,  # straight to the GPU, not by way of the CPU's memory
+        device_map=None if device == "cpu" else {"": device},
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,
@@ -168,10 +199,37 @@ def _weights(folder: Path, params: Mapping[str, Any], device: str) -> Any:
     if missing:
         raise Refused(f"the file does not hold the model it describes: {len(missing)} tensors are missing, "
                       f"{missing[0]} among them")  # fmt: skip
-    if dtype == "auto" and _is_slow(model.dtype, device):
-        model = model.to(torch.float16)
-    model.requires_grad_(requires_grad=False)
-    return (model if can_place or device == "cpu" else model.to(device)).eval()
+    return model
+
+
+def _parked(model: Any, device: str, *, is_asked_for: bool) -> Arena | None:
+    """Move the model to its device with an arena; return that. None: it cannot be, and is where it was."""
+    try:
+        arena = Arena(model, device, is_asked_for=is_asked_for)
+    except Unparkable as why:
+        _say_unparked(why)
+        return None
+    if device.startswith("cuda") and not arena.is_pinned:
+        sys.stderr.write("the copy in RAM could not be page-locked, so that waking is slower than the bus\n")
+    arena.bring()
+    return arena
+
+
+def _is_parkable(folder: Path, *, is_asked_for: bool) -> bool:
+    """Whether it is worth reading the model into RAM first: its weights are plain, and there is room for a copy."""
+    try:
+        if "quantization_config" in json.loads((folder / "config.json").read_text(encoding="utf-8")):
+            raise Unparkable("its weights are quantised")  # noqa: TRY301  # one way to say so
+        if not is_asked_for:
+            check_room(sum(each.stat().st_size for each in folder.glob("*.safetensors")))
+    except (OSError, ValueError, Unparkable) as why:
+        _say_unparked(why)
+        return False
+    return True
+
+
+def _say_unparked(why: Exception) -> None:
+    sys.stderr.write(f"this model is not kept in RAM, so it is read anew whenever it comes back: {why}\n")
 
 
 def _is_slow(dtype: torch.dtype, device: str) -> bool:

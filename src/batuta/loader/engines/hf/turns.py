@@ -204,6 +204,19 @@ class TurnTaker:
             self._changed.notify()
         return future
 
+    def park(self, drop: Callable[[], None]) -> Future[None]:
+        """Have the weights dropped between two steps, and what is held for computing with them. No job is under way."""
+
+        def run() -> None:
+            drop()
+            self._stepper.clean()
+
+        return self.do(run)
+
+    def wake(self, bring: Callable[[], None]) -> Future[None]:
+        """Have the weights brought back."""
+        return self.do(bring)
+
     def close(self) -> None:
         """End the thread after its step; jobs under way are told nothing more."""
         with self._changed:

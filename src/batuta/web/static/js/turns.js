@@ -117,7 +117,7 @@ export class AnswerTurn {
 
   #factsLine(facts) {
     const parts = [];
-    if (facts.route && facts.route !== CHOSEN) parts.push(maybe(`route.${facts.route}`) || facts.route);
+    if (facts.route && facts.route !== CHOSEN && !isOverflow(facts)) parts.push(maybe(`route.${facts.route}`) || facts.route);
     if (facts.ttft) parts.push(say("facts.ttft", { time: seconds(facts.ttft) }));
     if (facts.rate) parts.push(say("facts.rate", { n: number(facts.rate, facts.rate < 10 ? 1 : 0) }));
     if (facts.completion) parts.push(say("facts.tokens", { prompt: number(facts.prompt ?? 0), completion: number(facts.completion) }));
@@ -126,6 +126,11 @@ export class AnswerTurn {
     const line = make("p", { class: "facts" }, name, (name && parts.length ? " · " : "") + parts.join(" · "));
     return [line, ...fallbacks(facts).map((text) => make("p", { class: "facts fallback" }, text))];
   }
+}
+
+// The wait would have been too long: the line below says so, and the route's own words are the API's.
+function isOverflow({ fallback }) {
+  return String(fallback ?? "").includes(", long_wait");
 }
 
 // Who was tried first and why it did not answer: `model, cause`, one or several.

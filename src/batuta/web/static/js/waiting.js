@@ -68,18 +68,21 @@ export class Waiting {
     const now = performance.now();
     const percent = typeof fraction === "number" ? Math.round(fraction * 100) : null;
     const waited = elapsed === undefined || elapsed === null ? (now - this.#started) / 1000 : elapsed + (now - at) / 1000;
-    const whom = LOADS.has(stage) ? "" : rowOf(this.model)?.waits; // in the panel's words: who has to finish first
+    // In the panel's words: who has to finish first, and how long that and the load will take.
+    const waits = LOADS.has(stage) && stage !== "evicting" ? "" : rowOf(this.model)?.waits;
     const queued = stage === "queued" && position ? say("waiting.queued", { place: place(position) }) : "";
-    const doing = whom || queued || maybe(`stage.${stage}`) || say("stage.asking");
+    const doing = waits || queued || maybe(`stage.${stage}`) || say("stage.asking");
     const parts = [percent === null ? doing : say("waiting.percent", { doing, percent })];
+    if (waits && queued && position > 1) parts.unshift(queued);
     if (waited >= 1) parts.push(say("seconds", { n: number(Math.floor(waited)) }));
     if (remaining > 0) parts.push(say("waiting.left", { n: number(Math.max(1, Math.round(remaining - (now - at) / 1000))) }));
     const name = this.model && this.model !== "auto" ? make("strong", {}, nameOf(this.model)) : null;
     this.#line.replaceChildren(...(name ? [name, " · "] : []), parts.join(" · "));
     this.#bar.hidden = percent === null;
     if (percent !== null) this.#bar.value = percent;
-    if (doing !== this.#stage) announce([this.model === "auto" ? "" : nameOf(this.model), doing].filter(Boolean).join(": "));
-    this.#stage = doing;
+    const news = doing.replace(/[\d.,]+/g, ""); // read out anew when something happens, not each second
+    if (news !== this.#stage) announce([this.model === "auto" ? "" : nameOf(this.model), doing].filter(Boolean).join(": "));
+    this.#stage = news;
   }
 
   async #offerOther() {
