@@ -82,6 +82,7 @@ class Call:
         hops: gateways it has come through before this one.
         has_ours: the body has fields that are for Batuta alone.
         max_wait_s: seconds that it is worth waiting for a model while another could answer; None: as the settings say.
+        following: the name of the model that the caller will ask next; empty: it does not say.
     """
 
     request_id: str
@@ -95,6 +96,7 @@ class Call:
     hops: int = 0
     has_ours: bool = False
     max_wait_s: float | None = None
+    following: str = ""
 
 
 def read_call(  # what the headers say, each by its name
@@ -108,6 +110,7 @@ def read_call(  # what the headers say, each by its name
     wishes: Wishes = NO_WISHES,
     hops: int = 0,
     max_wait_s: float | None = None,
+    following: str = "",
 ) -> Call:
     """Check a body and make a Call of it. Raises BadRequest saying which field is wrong and how.
 
@@ -139,9 +142,8 @@ def read_call(  # what the headers say, each by its name
     stream = bool(fields.stream)
     if stream and not endpoint.can_stream:
         raise BadRequest(f"POST /v1/{endpoint.path} cannot stream", model=fields.model)
-    return Call(
-        request_id, endpoint, fields.model, body, stream, deadline, priority, wishes, hops, has_ours, max_wait_s
-    )
+    call = Call(request_id, endpoint, fields.model, body, stream, deadline, priority, wishes, hops, has_ours)
+    return replace(call, max_wait_s=max_wait_s, following=following) if max_wait_s is not None or following else call
 
 
 def _with_body(wishes: Wishes, fields: _Fields) -> Wishes:

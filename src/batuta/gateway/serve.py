@@ -34,6 +34,7 @@ from batuta.routing.router import plan
 from batuta.routing.wishes import NO_WISHES, PLAIN_HOUSE, House, Policy, Wishes
 from batuta.usage.meter import UNMETERED, Meter
 
+EXPECTED_S = 60.0  # a named next step holds as long after the answer as a person or a program thinks about it
 MOST_LARGER = 2  # models with a larger context that are tried; the first should do
 
 
@@ -112,6 +113,7 @@ class Gateway:
         try:
             call = self._with_policy(call)
             walk = self._walk(call)
+            self._expect(call)
             while (model := walk.next()) is not None:
                 model = self._overflow(call, walk, model)
                 attempt = Attempt(model, self._clock.monotonic(), tried_before=[each for each, _, _ in walk.tried])
@@ -135,6 +137,8 @@ class Gateway:
             raise
         finally:
             self.budget.leave()
+            if failure is None:
+                self._expect(call)
             self._report(call, attempt, started, failure)
 
     def _with_policy(self, call: Call) -> Call:
@@ -156,6 +160,15 @@ class Gateway:
             house=self.world.house,
         )
         return Walk(route, specs, self._runner.resting, self.budget, self._random)
+
+    def _expect(self, call: Call) -> None:
+        """Have the model that the caller will ask next brought in as soon as nobody is in its way.
+
+        Told at the beginning, so that its file can be read meanwhile, and once more when the answer has ended.
+        """
+        if call.following:
+            following = self._walk(replace(call, model=call.following, wishes=NO_WISHES)).route.candidates[0].model_id
+            self._runner.expect(following, f"named as the next step by {call.request_id}", within_s=EXPECTED_S)
 
     def _overflow(self, call: Call, walk: Walk, model: str) -> str:
         """Return who is asked instead of `model`, where that one would be waited for too long; else `model` itself."""

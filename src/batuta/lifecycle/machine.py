@@ -305,14 +305,18 @@ class Lifecycle:
                 self.waiting.count_swap((*victims, decision.model))
             case Wait():
                 self.outlook[decision.model] = decision
-                if residency.tier is Tier.DISK and not residency.is_warmed:
-                    residency.is_warmed = True
-                    self.order(Warm(decision.model))
+                self.warm(residency)
             case CallOff():
                 residency.leaving = Leaving.ROOM
                 self._abort(residency, now, "somebody waits for its room, and nobody for it")
             case NeverFits():
                 self.refuse_all(residency, no_fit(decision), now)
+
+    def warm(self, residency: Residency) -> None:
+        """Have a model's file read ahead, once, if it is not in the file cache."""
+        if residency.tier is Tier.DISK and not residency.is_warmed:
+            residency.is_warmed = True
+            self.order(Warm(residency.spec.id))
 
     def _evict(self, victim: Residency, winner: Residency, now: float) -> None:
         winner.bytes_evicted += self.ledger_of(winner).holds(victim.spec.id)

@@ -283,6 +283,16 @@ class Runner:
         async with self.lease(model, deadline=deadline, priority=priority):
             return
 
+    def expect(self, model: str, why: str, *, within_s: float) -> None:
+        """Say that the model will be asked soon; it is loaded meanwhile where that is in nobody's way.
+
+        Args:
+            model: catalog id; one that is not loaded here needs nothing.
+            why: in words, for its story.
+            within_s: seconds for which that holds.
+        """
+        self.post(ev.Hinted(model, why, self._clock.monotonic() + within_s))
+
     def unload(self, model: str) -> None:
         """Start the model on its way out of memory; a load under way is cancelled.
 

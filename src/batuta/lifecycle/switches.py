@@ -167,6 +167,7 @@ def on_hinted(lifecycle: Lifecycle, event: ev.Hinted, now: float) -> None:
         return
     lifecycle.expected.hint(event)
     residency.tell(now, f"expected: {event.why}")
+    lifecycle.warm(residency)
     lifecycle.is_unsettled = True
 
 

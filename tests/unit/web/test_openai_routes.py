@@ -188,6 +188,8 @@ async def test_a_name_that_is_no_ascii_is_percent_encoded_in_headers() -> None:
         (b"x-batuta-max-wait", b"1e3"),
         (b"x-batuta-max-wait", b"3601"),
         (b"x-batuta-max-wait", b""),
+        (b"x-batuta-next", b" "),
+        (b"x-batuta-next", b"a%0Ab"),
     ],
 )
 async def test_a_wish_that_nobody_knows_is_refused_in_words(header: tuple[bytes, bytes]) -> None:
@@ -227,6 +229,18 @@ async def test_a_caller_may_say_how_long_it_waits() -> None:
         assert reply.headers["x-batuta-fallback"] == "brain, long_wait"
         assert reply.headers["x-batuta-route"].endswith("more than the 0.5 s that are waited")
         assert (await at.ask("brain", limit)).headers["x-batuta-model"] == "brain"
+
+
+async def test_a_caller_may_name_its_next_step() -> None:
+    """The model that is asked next is loaded as soon as this answer has ended, and finds nobody to wait for."""
+    async with door("pair", "api") as at:
+        assert (await at.ask("brain", (b"x-batuta-next", b"executor"))).status == 200
+        await at.stage.clock.advance(30.0)
+        residencies = at.stage.runner.lifecycle.residencies
+        assert residencies["coder"].state is ModelState.READY
+        assert any("named as the next step by" in line.text for line in residencies["coder"].story)
+        unknown = await at.ask("coder", (b"x-batuta-next", b"codr"), seconds=0)
+        assert (unknown.status, unknown.json()["error"]["code"]) == (404, "model_not_found")
 
 
 async def test_a_caller_may_name_several_models() -> None:

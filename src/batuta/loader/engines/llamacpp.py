@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from batuta.loader.engines import process
 
+LAST_WORDS_S = 0.25  # llama.cpp's log is written by a thread of its own; leaving at once would lose the reason
 EMBEDDING_BATCH = 2048  # a model that only embeds must take a whole input in one batch
 
 
@@ -33,6 +35,7 @@ def main() -> None:
         server = _serve(params, report)
     except Exception as error:  # noqa: BLE001  # the process door: the loader reads the reason, the log has the rest
         process.say(report, refused=str(error))
+        time.sleep(LAST_WORDS_S)
         process.leave(1)
     port = int(server.listening_address.rsplit(":", 1)[1])
     process.say(report, stage="warming")

@@ -27,7 +27,7 @@ from batuta.lifecycle.runner import CLOSING
 from batuta.lifecycle.states import ModelState
 from batuta.lifecycle.words import sentence
 from batuta.routing.roles import Virtual
-from batuta.routing.wishes import MOST_NAMES, NO_WISHES, Policy, Wishes
+from batuta.routing.wishes import MOST_NAMES, Policy, Wishes
 from batuta.web.auth import Identity
 from batuta.web.disconnect import Receive, cancel_on_disconnect, read_body
 from batuta.web.dispatch import RawRoute, Scope
@@ -126,7 +126,7 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
     async def route(scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:  # noqa: ARG001  # the edge has judged it
         body = await read_body(receive, limit)
         await first_look(services)
-        wishes, priority, hops, max_wait_s = _wishes(scope["headers"])
+        said = _said(scope["headers"])
         refuse_crowded(body)
         try:
             call = read_call(
@@ -134,14 +134,11 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
                 endpoint,
                 request_id=scope["state"]["request_id"],
                 deadline=services.clock.monotonic() + wait,
-                priority=priority,
-                wishes=wishes,
-                hops=hops,
-                max_wait_s=max_wait_s,
+                **said,
             )
         except RecursionError:
             raise BadRequest("the request body is nested too deeply") from None
-        for name in (call.model, *call.wishes.models):
+        for name in (call.model, call.following, *call.wishes.models):
             if len(name) > LONGEST_NAME:
                 raise BadRequest(f"`model` has {len(name)} characters; at most {LONGEST_NAME} are accepted")
         reply = _Reply(services, send, call)
@@ -166,30 +163,35 @@ def _inference(services: Services, endpoint: Endpoint) -> RawRoute:
     return route
 
 
-def _wishes(headers: list[tuple[bytes, bytes]]) -> tuple[Wishes, Priority, int, float | None]:
-    """Read what the headers say: who may answer, who waits, through how many gateways it has come, how long it waits.
+def _said(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """Read what the headers say of a call, as `read_call` takes it.
 
-    `x-batuta-fallback: allow|deny`, `x-batuta-models: NAME, NAME`, `x-batuta-policy: same-or-smaller-cost|local-only`,
-    `x-batuta-local-only: true|false`, `x-batuta-priority: interactive|normal|batch`, `x-batuta-hop: N`,
-    `x-batuta-max-wait: SECONDS`.
+    Who may answer (`wishes`): `x-batuta-fallback: allow|deny`, `x-batuta-models: NAME, NAME`,
+    `x-batuta-policy: same-or-smaller-cost|local-only`, `x-batuta-local-only: true|false`. Who waits (`priority`):
+    `x-batuta-priority: interactive|normal|batch`, and how long (`max_wait_s`): `x-batuta-max-wait: SECONDS`. Who is asked
+    next (`following`): `x-batuta-next: NAME`. Through how many gateways it has come (`hops`): `x-batuta-hop: N`.
     """
+    wishes: dict[str, Any] = {}
     said: dict[str, Any] = {}
-    priority, hops, max_wait_s = Priority.INTERACTIVE, 0, None
     for name, value in headers:
         if not name.startswith(_PREFIX):
             continue
         if name == b"x-batuta-priority":
-            priority = _one_of(name, value, _PRIORITY)
+            said["priority"] = _one_of(name, value, _PRIORITY)
         elif name == _HOP:
-            hops = _hops(value)
+            said["hops"] = _hops(value)
         elif name == _MAX_WAIT:
-            max_wait_s = _seconds(value)
+            said["max_wait_s"] = _seconds(value)
+        elif name == b"x-batuta-next":
+            said["following"] = _name(value)
         elif name in _WISHES:
             field, choices = _WISHES[name]
-            said[field] = _one_of(name, value, choices)
+            wishes[field] = _one_of(name, value, choices)
         elif name == b"x-batuta-models":
-            said["models"] = _names(value)
-    return Wishes(**said) if said else NO_WISHES, priority, hops, max_wait_s
+            wishes["models"] = _names(value)
+    if wishes:
+        said["wishes"] = Wishes(**wishes)
+    return said
 
 
 def _one_of(name: bytes, value: bytes, choices: Mapping[bytes, T]) -> T:
@@ -205,6 +207,12 @@ def _names(value: bytes) -> tuple[str, ...]:
     if not names or len(names) > MOST_NAMES or not all(name.isprintable() for name in names):
         raise BadRequest(f"`x-batuta-models` must be 1 to {MOST_NAMES} names of models, separated by commas")
     return names
+
+
+def _name(value: bytes) -> str:
+    if not (name := unquote(value.decode("latin-1").strip())) or not name.isprintable():
+        raise BadRequest("`x-batuta-next` must be the name of the model that will be asked next")
+    return name
 
 
 def _hops(value: bytes) -> int:
