@@ -133,6 +133,7 @@ class Loaded:
         was_resident: it was there already.
         fixed: why its engine cannot unload it; empty: it can.
         tier: where its bytes were when it began; None: nobody knows.
+        host_bytes: what it holds of the host's memory beside its device, as a copy to be parked with.
     """
 
     model: str
@@ -141,6 +142,7 @@ class Loaded:
     was_resident: bool = False
     fixed: str = ""
     tier: Tier | None = None
+    host_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

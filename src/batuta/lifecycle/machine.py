@@ -321,7 +321,8 @@ class Lifecycle:
     def _evict(self, victim: Residency, winner: Residency, now: float) -> None:
         winner.bytes_evicted += self.ledger_of(winner).holds(victim.spec.id)
         winner.swap.chosen = now if winner.swap.chosen is None else winner.swap.chosen
-        victim.leaving = Leaving.HOST_ROOM if victim.state is S.ASLEEP else Leaving.ROOM
+        is_beside = victim.spec.device != winner.spec.device  # what is wanted is the copy it holds in host memory
+        victim.leaving = Leaving.HOST_ROOM if is_beside else Leaving.ROOM
         victim.leaves_for, victim.was_displaced = winner.spec.id, True
         self.move(victim, T.CHOSEN, now, f"{winner.spec.id} needs its room")
 
@@ -355,7 +356,7 @@ class Lifecycle:
         A device that is the host's memory itself has nothing beside it.
         """
         host = self.ledgers.get(HOST)
-        if host is None or residency.spec.device == HOST:
+        if host is None or residency.spec.device == HOST or residency.spec.id in host:
             return True
         need = residency.spec.memory.weights or residency.need
         victims = self.room.for_parking(host, need, self.waiting, self.residencies, now)
@@ -413,8 +414,8 @@ class Lifecycle:
         if new in {S.ABSENT, S.FAILED, S.DISABLED} or trigger is T.SEEN_ASLEEP:
             residency.end_stay(self.next_epoch())
             self.release_memory(residency, now)
-        if residency.spec.device != HOST and new not in {S.ASLEEP, S.LOADING, S.DRAINING, S.UNLOADING}:
-            self._release_parking(residency)
+        if new in {S.ABSENT, S.FAILED, S.DISABLED} or (old, new) == (S.ASLEEP, S.READY):
+            self.book_copy(residency, 0)
         cause = residency.cause.value if residency.cause and new in {S.FAILED, S.DISABLED} else None
         message = residency.message if cause else None
         self.announce(ModelStateChanged(residency.spec.id, old.value, new.value, reason, cause, message))
@@ -429,10 +430,15 @@ class Lifecycle:
             residency.tell(now, f"{size_text(freed)} given back")
             self.announce_memory(self.ledger_of(residency))
 
-    def _release_parking(self, residency: Residency) -> None:
+    def book_copy(self, residency: Residency, size: int) -> None:
+        """Book what a model of another device holds of the host's memory, as far as there is room; 0 ends it."""
         host = self.ledgers.get(HOST)
-        if host is not None and host.release(residency.spec.id):
-            self.announce_memory(host)
+        if host is None or residency.spec.device == HOST or host.holds(residency.spec.id) == size:
+            return
+        host.release(residency.spec.id)
+        if size and (size := min(size, host.free)):
+            host.reserve(residency.spec.id, size)
+        self.announce_memory(host)
 
     def next_epoch(self) -> int:
         """Return a number that no stay in memory has had."""

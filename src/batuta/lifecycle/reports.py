@@ -75,6 +75,7 @@ def on_loaded(lifecycle: Lifecycle, event: ev.Loaded, now: float) -> None:
     if event.tier is not None:
         residency.load_from = event.tier
     residency.note_load(event.memory_bytes, None if event.was_resident else event.seconds, now)
+    lifecycle.book_copy(residency, event.host_bytes)
     load_began, wanted_at = residency.since, residency.room_wanted_at
     lifecycle.move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")
     if residency.evicted:

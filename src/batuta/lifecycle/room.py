@@ -29,7 +29,7 @@ from batuta.catalog.entities import Tier
 from batuta.lifecycle.eviction import Candidate, EvictionPolicy
 from batuta.lifecycle.ledger import MemoryLedger, size_text
 from batuta.lifecycle.queueing import QueuePolicy, Waiter, WaitingRoom
-from batuta.lifecycle.residency import Leaving, LoadPlan, Residency
+from batuta.lifecycle.residency import PARKS, Leaving, LoadPlan, Residency
 from batuta.lifecycle.states import ModelState
 
 S = ModelState
@@ -235,17 +235,12 @@ class RoomMaker:
         if need <= ledger.free:
             return ()
         candidates = self._candidates(ledger, residencies.values(), waiting, now)
-        parked = [c for c in candidates if residencies[c.model].state is S.ASLEEP]
+        parked = [c for c in candidates if residencies[c.model].state is S.ASLEEP and not waiting.count(c.model)]
         return self._eviction.victims(need - ledger.free, parked, now)
 
     def _open(self, ledger: MemoryLedger, residencies: Iterable[Residency], waiting: WaitingRoom) -> _Books:
         here = [r for r in residencies if r.spec.device == ledger.device or r.spec.id in ledger]
-        # What falls asleep leaves its device; to the memory that it is parked in it comes.
-        coming = sum(
-            ledger.holds(r.spec.id)
-            for r in here
-            if r.state in LEAVING or (r.is_settling and r.spec.device == ledger.device)
-        )
+        coming = sum(ledger.holds(r.spec.id) for r in here if _gives_back(r, ledger))
         # A stray on its way out is in no book, and its memory is taken all the same: it is waited for like a load.
         loading = [
             r
@@ -350,7 +345,7 @@ class RoomMaker:
                 model=r.spec.id,
                 held=ledger.holds(r.spec.id),
                 last_used=r.last_used,
-                cost=r.reuse_at(now) * _price(r),
+                cost=r.reuse_at(now) * _price(r, ledger),
                 is_busy=r.state is S.READY and (r.in_flight > 0 or waiting.count(r.spec.id) > 0),
             )
             for r in residencies
@@ -441,11 +436,23 @@ def _may_leave(residency: Residency, ledger: MemoryLedger) -> bool:
         return False
     if residency.spec.device == ledger.device:
         return residency.state is S.READY
-    return residency.state is S.ASLEEP and not residency.is_settling
+    return residency.state in {S.ASLEEP, S.READY} and not residency.is_settling
 
 
-def _price(residency: Residency) -> float:
+def _gives_back(residency: Residency, ledger: MemoryLedger) -> bool:
+    """Say whether a model is on its way out of a device's memory.
+
+    What falls asleep leaves its device; in the memory that it is parked in it stays, or to that it comes.
+    """
+    if residency.spec.device == ledger.device:
+        return residency.state in LEAVING or residency.is_settling
+    is_parked_next = residency.can_sleep and residency.leaving in PARKS
+    return residency.state is S.UNLOADING or (residency.state is S.DRAINING and not is_parked_next)
+
+
+def _price(residency: Residency, ledger: MemoryLedger) -> float:
     """Return the seconds that bringing a model back will take more than it takes now."""
-    if residency.state is S.ASLEEP:
-        return residency.load_s_from(Tier.CACHED) - residency.load_s_from(Tier.PARKED)
-    return residency.load_s_from(residency.tier_after)
+    if residency.spec.device == ledger.device:
+        return residency.load_s_from(residency.tier_after)
+    now = residency.load_s_from(Tier.PARKED) if residency.state is S.ASLEEP else 0.0
+    return residency.load_s_from(Tier.CACHED) - now

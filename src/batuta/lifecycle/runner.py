@@ -425,7 +425,13 @@ class Runner:
             else:
                 report = await load.engine.load(load.spec, on_progress)  # 2
                 end = ev.Loaded(
-                    model, report.memory_bytes, report.seconds, report.was_resident, report.fixed, report.tier
+                    model,
+                    report.memory_bytes,
+                    report.seconds,
+                    report.was_resident,
+                    report.fixed,
+                    report.tier,
+                    report.host_bytes,
                 )
         except BatutaError as error:
             end = ev.LoadFailed(model, error.cause or Cause.UNKNOWN, error.message)

@@ -149,12 +149,12 @@ class World(RuleBasedStateMachine):
         return "scripted" if self.tells and model in self.stubborn else ""
 
     @precondition(lambda self: self.loading)
-    @rule(data=st.data(), took=st.integers(0, 12))
-    def finish_load(self, data: st.DataObject, took: int) -> None:
+    @rule(data=st.data(), took=st.integers(0, 12), copy=st.integers(0, 9))
+    def finish_load(self, data: st.DataObject, took: int, copy: int) -> None:
         model = data.draw(st.sampled_from(sorted(self.loading)))
         self.loading.remove(model)
         self.resident.add(model)
-        self.send(ev.Loaded(model, took, 1.0, fixed=self.why(model)))
+        self.send(ev.Loaded(model, took, 1.0, fixed=self.why(model), host_bytes=copy if model in ON_CARD else 0))
 
     @precondition(lambda self: self.loading)
     @rule(data=st.data(), cause=st.sampled_from(Cause))

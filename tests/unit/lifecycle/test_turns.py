@@ -345,6 +345,26 @@ def test_nobody_is_parked_where_somebody_waits_for_room() -> None:
     assert card.host == {"ram": 5 * GB}
 
 
+def test_a_copy_beside_the_device_is_booked_as_long_as_it_is_there() -> None:
+    """A pinned copy is there from the load on, awake or parked; a request for a model of the host's has it let go."""
+    card = Card(16 * GB)
+    card.want("brain")
+    card.when(ev.Loaded("brain", 0, 4.0, host_bytes=13 * GB))
+    card.when(ev.Released("for brain", ok=True))
+    assert card.host == {"brain": 13 * GB}
+    assert card.want("coder") == [Sleep("brain")]
+    assert card.host == {"brain": 13 * GB}
+    card.when(ev.Slept("brain"))
+    card.use("coder")
+    card.now += 60.0
+    assert card.want("brain") == [StartUnload("coder")], "there is no room to park both"
+    assert card.when(ev.Unloaded("coder")) == [Wake("brain")]
+    card.when(ev.Loaded("brain", 0, 0.5, tier=Tier.PARKED, host_bytes=13 * GB))
+    card.when(ev.Released("for brain", ok=True))
+    assert card.want("ram") == [StartUnload("brain")]
+    assert card.when(ev.Unloaded("brain")) == [StartLoad("ram", ("brain",))]
+
+
 def test_waking_is_priced_as_what_it_is() -> None:
     """A model that can be parked costs little to bring back, so it goes before one that has to be read again."""
     lifecycle = Lifecycle({"host": MemoryLedger("host", 64 * GB), CARD: MemoryLedger(CARD, 20 * GB)})

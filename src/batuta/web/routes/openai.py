@@ -168,8 +168,8 @@ def _said(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
 
     Who may answer (`wishes`): `x-batuta-fallback: allow|deny`, `x-batuta-models: NAME, NAME`,
     `x-batuta-policy: same-or-smaller-cost|local-only`, `x-batuta-local-only: true|false`. Who waits (`priority`):
-    `x-batuta-priority: interactive|normal|batch`, and how long (`max_wait_s`): `x-batuta-max-wait: SECONDS`. Who is asked
-    next (`following`): `x-batuta-next: NAME`. Through how many gateways it has come (`hops`): `x-batuta-hop: N`.
+    `x-batuta-priority: interactive|normal|batch`, and how long (`max_wait_s`): `x-batuta-max-wait: SECONDS`. Who is
+    asked next (`following`): `x-batuta-next: NAME`. Through how many gateways it has come (`hops`): `x-batuta-hop: N`.
     """
     wishes: dict[str, Any] = {}
     said: dict[str, Any] = {}
