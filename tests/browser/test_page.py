@@ -218,6 +218,19 @@ def test_everything_works_from_the_keyboard(visitor: Visitor) -> None:
     expect(page.locator("#prompt")).to_be_focused()
 
 
+def test_choosing_a_model_brings_it_in_while_the_message_is_written(visitor: Visitor) -> None:
+    """One that is not in memory is told to be expected; what answers at once needs nothing."""
+    page = visitor.open()
+    for name in ("gemma", "mistr"):
+        page.focus("#picked")
+        page.keyboard.press("Enter")
+        page.keyboard.type(name)
+        expect(page.locator("#choice-list [role=option]")).to_have_count(1)
+        page.keyboard.press("Enter")
+    expect(page.locator("#picked-name")).to_have_text("mistral/mistral-medium")
+    assert visitor.app.calls == [("POST", "models/gemma-4-e4b/expect", {})]
+
+
 def test_conversation_and_choices_survive_a_reload(visitor: Visitor) -> None:
     """Language and appearance are remembered; changing them loses nothing of the conversation."""
     page = visitor.open()

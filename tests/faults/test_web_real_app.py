@@ -36,6 +36,7 @@ async def test_the_routes_that_the_design_names_are_there(app: App) -> None:
         ("GET", "/manage/models/{model_id:path}/status"),
         ("POST", "/manage/models/{model_id:path}/load"),
         ("POST", "/manage/models/{model_id:path}/wait"),
+        ("POST", "/manage/models/{model_id:path}/expect"),
         ("POST", "/manage/models/{model_id:path}/unload"),
         ("GET", "/manage/models/{model_id:path}/alternative"),
         ("POST", "/manage/models/reset-failed"),

@@ -145,6 +145,15 @@ async def test_wait_tells_why_a_load_failed(data_dir: Path) -> None:
         assert (await it.view("brain"))["state"] == "absent"
 
 
+async def test_a_model_that_will_be_asked_is_loaded_ahead(data_dir: Path) -> None:
+    """Where nobody is in its way; an unknown one is told as such, one behind an API needs nothing."""
+    async with house(data_dir) as it:
+        assert (await it.ask("POST", "/manage/models/brain/expect")).status == 204
+        await it.clock.advance(10.0)
+        assert (await it.view("brain"))["is_loaded"]
+        assert (await it.ask("POST", "/manage/models/brian/expect")).status == 404
+
+
 async def test_a_waiter_that_leaves_does_not_hold_its_place(data_dir: Path) -> None:
     """The client hangs up: its wait ends at once, nothing waits any more, and the load is not cut."""
     async with house(data_dir) as it:

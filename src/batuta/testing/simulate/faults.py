@@ -31,6 +31,7 @@ FAR_S = 2000.0  # how long the last ones wait: longer than any rest
 SPIN = 50  # Ticks in a row at one due alarm, after which it will never go away
 MOMENT_S = 0.001  # between two of them
 LAST_EVENTS = 30  # shown with a failure
+LONGEST_LINE = 200  # characters of one of them
 DISTURBED_S = 12.0  # between two things that go wrong by themselves
 CAN_CARRY_ON = frozenset({Family.FIXED})  # what can keep a model out of memory even in a calm world
 
@@ -262,7 +263,9 @@ class FaultyWorld:
             size = min(int(size * self._chance.uniform(1.0, 1.6)), BUDGET)
         self._taken[model] = max(size, self._taken.get(model, 0))
         tier = self._chance.choice((None, Tier.DISK, Tier.CACHED, Tier.PARKED))
-        self._send(ev.Loaded(model, size, self._chance.uniform(0.3, 6.0), fixed=self._why(model), tier=tier))
+        copy = 0 if self._is_lucky(Family.GREED, 0.5) else self._specs[model].need_bytes  # kept to be parked with
+        seconds = self._chance.uniform(0.3, 6.0)
+        self._send(ev.Loaded(model, size, seconds, fixed=self._why(model), tier=tier, host_bytes=copy))
 
     def _why(self, model: str) -> str:
         return "drawn" if model in self._fixed else ""
@@ -409,7 +412,7 @@ class FaultyWorld:
             self._want(f"last {model}", model, ev.Priority.NORMAL, FAR_S)
 
     def _report(self, error: BaseException) -> str:
-        lines = [f"{at:10.3f} {event}" for at, event in self._last]
+        lines = [f"{at:10.3f} {event}"[:LONGEST_LINE] for at, event in self._last]
         return "\n".join(
             [
                 f"{type(error).__name__}: {error}",

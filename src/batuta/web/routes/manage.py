@@ -35,6 +35,7 @@ from batuta.web.views import (
     provider_views,
 )
 
+EXPECTED_S = 60.0  # from choosing a model to sending the first message
 LOG_LINES = 200
 LOG_BYTES = 256 * 1024
 CLIENT_CLOSED = 499  # nobody is there to read it; for the log
@@ -71,6 +72,7 @@ def _add_models(routes: APIRouter, models: _Models) -> None:
     add("GET", f"{one}/alternative", models.alternative, "Suggest another model", response_model=f.AlternativeView)
     add("GET", f"{one}/story", models.story, "Why a model is where it is", response_model=f.StoryView)
     add("POST", f"{one}/load", models.load, "Load a model", response_model=f.ModelView, status_code=202)
+    add("POST", f"{one}/expect", models.expect, "Say that a model will be asked soon", status_code=204)
     add("POST", f"{one}/wait", models.wait, "Wait until a model is ready", response_model=f.ModelView)
     add(
         "POST",
@@ -156,6 +158,14 @@ class _Models:
             error.suggestion = error.suggestion or self._suggestion(spec)
             raise
         return Response(status_code=CLIENT_CLOSED) if client.is_gone else self._view(spec)
+
+    async def expect(self, model_id: str) -> None:
+        """Say that it will be asked soon: it is loaded ahead, where nobody waits and nobody busy has to leave for it.
+
+        That holds for a minute, and is no order: nothing is refused, and nothing is told of what becomes of it.
+        """
+        spec = self._spec(model_id)
+        self.services.runner.expect(spec.id, "somebody is about to ask it", within_s=EXPECTED_S)
 
     async def unload(self, model_id: str) -> View:
         """Take it out of memory as soon as the answers that run on it have ended.

@@ -1,7 +1,8 @@
 // Chooses the model: Auto, or one by name. The list is read from the models panel, which the server keeps current.
 
+import { call, modelPath } from "./api.js";
 import { make } from "./dom.js";
-import { rows } from "./rows.js";
+import { answersNow, rows } from "./rows.js";
 import { say } from "./words.js";
 
 const KEY = "batuta.model";
@@ -103,6 +104,8 @@ export class Picker {
     localStorage.setItem(KEY, this.model);
     this.#showName();
     this.close();
+    // Its load can begin while the message is being written. Only a hint: what comes of it is told when it is asked.
+    if (this.model !== AUTO && !answersNow(this.model)) call(modelPath(this.model, "expect"), { method: "POST", body: {} }).catch(() => {});
   }
 
   // A chosen model that is gone from the list is still named: asking for it says what happened to it.
