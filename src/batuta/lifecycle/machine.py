@@ -275,7 +275,9 @@ class Lifecycle:
         for ledger in self.ledgers.values():
             if ledger.excess:  # 1
                 for victim in self.room.too_much(ledger, self.waiting, self.residencies, now):
-                    self.dismiss(self.residencies[victim], Leaving.BUDGET, now)
+                    leaver = self.residencies[victim]
+                    is_here = leaver.spec.device == ledger.device
+                    self.dismiss(leaver, Leaving.BUDGET if is_here else Leaving.HOST_ROOM, now)
         self.outlook.clear()
         for decision in self.room.decide(self.waiting, self.residencies, self.ledgers, now):  # 2
             self._carry_out(decision, now)

@@ -127,6 +127,12 @@ class _Books:
     is_loading: bool
     for_nobody: str = ""
     spoken_for: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+    def take(self, victims: Iterable[str]) -> None:
+        """Note who leaves for a model of this device."""
+        self.spoken_for.update(victims)
+        self.taken.update(victims)
 
     def set_aside(self, need: int) -> None:
         """Keep `need` for an earlier model: first of what is coming, then of what is free."""
@@ -152,6 +158,7 @@ class RoomMaker:
         """Return what to do now for those that are waited for, in order. At most one decision a model."""
         decisions: list[Decision] = []
         books: dict[str, _Books] = {}
+        taken: set[str] = set()  # one that holds memory of two devices leaves for one of those who wait, not for both
         for model in waiting.models():
             residency = residencies[model]
             if residency.state not in {S.ABSENT, S.ASLEEP} or residency.is_settling:
@@ -160,6 +167,7 @@ class RoomMaker:
             page = books.get(ledger.device)
             if page is None:
                 page = books[ledger.device] = self._open(ledger, residencies.values(), waiting)
+                page.taken = taken
             decisions.append(self._one(residency, ledger, page, waiting, residencies, now))
             if page.for_nobody and residency.need > ledger.free:
                 decisions.append(CallOff(page.for_nobody))
@@ -265,12 +273,12 @@ class RoomMaker:
         now: float,
     ) -> Decision:
         model, need = residency.spec.id, residency.need
-        candidates = self._candidates(ledger, residencies.values(), waiting, now, spare=page.spoken_for)
+        candidates = self._candidates(ledger, residencies.values(), waiting, now, spare=page.taken)
         if (never := self._never(residency, ledger, residencies.values())) is not None:  # 1
             return never
         if residency.wants_empty_device and (others := tuple(c.model for c in candidates)):  # 2
             page.set_aside(need)
-            page.spoken_for.update(others)
+            page.take(others)
             return Evict(model, others)
         if residency.wants_empty_device and page.coming:
             page.set_aside(need)
@@ -295,7 +303,7 @@ class RoomMaker:
             page.set_aside(need)
             return Wait(model, WaitReason.TURN if page.spoken_for else WaitReason.ROOM)
         page.coming += sum(ledger.holds(v) for v in victims)
-        page.spoken_for.update(victims)
+        page.take(victims)
         page.set_aside(need)
         return Evict(model, victims) if until <= now else Wait(model, WaitReason.BUSY, victims, until)
 
@@ -359,7 +367,6 @@ class RoomMaker:
             words = f"{model} needs {size_text(need)}, the budget of {ledger.device} is {size_text(ledger.budget)}"
             return NeverFits(model, words)
         others = sorted((r for r in residencies if r.spec.id in ledger and r is not residency), key=lambda r: r.spec.id)
-        others = [r for r in others if r.spec.device == ledger.device]
         fixed = tuple(r.spec.id for r in others if r.is_fixed)
         pinned = tuple(r.spec.id for r in others if r.pinned and not r.is_fixed)
         stays, kept = (sum(ledger.holds(each) for each in each_way) for each_way in (fixed, pinned))

@@ -137,7 +137,8 @@ def on_observed(lifecycle: Lifecycle, event: ev.Observed, now: float) -> None:
         if residency.state in {S.READY, S.DRAINING}:
             lifecycle.is_unsettled |= residency.note_fixed(event.fixed.get(model, ""), now)
             if residency.is_fixed:  # what it holds and could not be booked is booked as room comes
-                ledger.grow(model, event.residents[model])
+                before = ledger.holds(model)
+                lifecycle.is_unsettled |= ledger.grow(model, event.residents[model]) != before
 
 
 def on_budget_set(lifecycle: Lifecycle, event: ev.BudgetSet, now: float) -> None:
