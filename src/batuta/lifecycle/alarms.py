@@ -32,7 +32,8 @@ def is_overstaying(residency: Residency, now: float) -> bool:
     is_out_of_use = residency.leaving is Leaving.FORGOTTEN or not residency.enabled
     if residency.is_fixed:
         return False
-    return residency.state is S.READY and is_out_of_use and residency.unload_again_at <= now
+    is_there = residency.state is S.READY or (residency.state is S.ASLEEP and not residency.is_settling)
+    return is_there and is_out_of_use and residency.unload_again_at <= now
 
 
 def load_ends(residency: Residency, load_timeout_s: float) -> float:

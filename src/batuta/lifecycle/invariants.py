@@ -35,7 +35,9 @@ def _check_books(lifecycle: Lifecycle) -> None:
         if not residency.spec.is_loadable:
             assert model not in ledger, f"{model} is remote and holds memory"
         elif residency.state in OUT:
-            assert model not in ledger, f"{model} is {residency.state} and holds memory"
+            holds = [device for device, book in lifecycle.ledgers.items() if model in book]
+            assert not holds, f"{model} is {residency.state} and holds memory of {holds}"
+            assert not residency.is_expected or residency.enabled, f"{model} is {residency.state} and expected"
         elif residency.state in HOLDING - {S.UNLOADING} or residency.is_settling:
             assert model in ledger, f"{model} is {residency.state} and holds no memory"
         is_let_go = residency.state is S.DRAINING and residency.leaving is Leaving.FORGOTTEN

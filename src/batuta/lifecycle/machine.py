@@ -8,7 +8,7 @@ up in TRANSITIONS: what is not in the table cannot happen.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,7 @@ from batuta.lifecycle.waits import WaitStories
 from batuta.observe.events import Fact, MemoryChanged, ModelStateChanged, QueueChanged
 
 S, T = ModelState, Trigger
+VOID = frozenset({T.LOAD_FAILED, T.CRASHED, T.VANISHED, T.LOST})  # what ends a hint: it would only come again
 HOST = "host"  # the device whose memory is also where models are parked
 
 
@@ -79,6 +80,7 @@ class Lifecycle:
         self.expected = Expected()
         self.outlook: dict[str, Wait] = {}  # models that are waited for and not on their way -> why not
         self._stories = WaitStories()
+        self._coming: set[str] = set()  # models that are brought in although nobody waits for them
         self._queues: dict[str, None] = {}  # models whose queues have changed and are not told of yet
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             ev.Wanted: self._on_wanted,
@@ -266,6 +268,7 @@ class Lifecycle:
             residency.leaving = None
             self.move(residency, T.REVIVED, now, why)
         elif is_past_ttl(residency, now) and not self.waiting.count(spec.id):
+            self.expected.drop(spec.id)
             self.dismiss(residency, Leaving.TTL, now)
         elif is_overstaying(residency, now):
             self.dismiss(residency, residency.leaving or Leaving.DISABLE, now)
@@ -274,6 +277,7 @@ class Lifecycle:
         """Carry out what is decided: 1. a budget was lowered; 2. for those who wait; 3. for those who are expected."""
         for ledger in self.ledgers.values():
             if ledger.excess:  # 1
+                self._call_off_for(ledger, now)
                 for victim in self.room.too_much(ledger, self.waiting, self.residencies, now):
                     leaver = self.residencies[victim]
                     is_here = leaver.spec.device == ledger.device
@@ -282,6 +286,7 @@ class Lifecycle:
         for decision in self.room.decide(self.waiting, self.residencies, self.ledgers, now):  # 2
             self._carry_out(decision, now)
         comers = {e.residency.spec.id: e for e in self.expected.all(self.residencies, now) if e.at <= now}
+        self._drop_outdated(comers)
         if not comers:
             return
         ready = [e.residency for e in comers.values()]
@@ -292,7 +297,29 @@ class Lifecycle:
             if not comer.is_expected:
                 comer.begin_wanting(now, comers[wish.model].why)
                 comer.is_expected = True
+                self._coming.add(wish.model)
             self._carry_out(wish, now)
+
+    def _call_off_for(self, ledger: MemoryLedger, now: float) -> None:
+        """Call a load for nobody off, because its device's budget was lowered."""
+        for model in ledger.held:
+            residency = self.residencies[model]
+            is_for_nobody = residency.state is S.LOADING and residency.is_expected and not self.waiting.count(model)
+            if is_for_nobody and residency.spec.device == ledger.device:
+                residency.leaving = Leaving.BUDGET
+                self._abort(residency, now, Leaving.BUDGET.value)
+
+    def _drop_outdated(self, comers: Container[str]) -> None:
+        """Stop making room for models that are not expected any more, or on whose device somebody waits by now."""
+        waited = {self.residencies[model].spec.device for model in self.waiting.models()}
+        for model in list(self._coming):
+            residency = self.residencies.get(model)
+            if residency is None or residency.state is not S.LOADING:
+                if residency is not None and model in comers and residency.spec.device not in waited:
+                    continue
+                self._coming.discard(model)
+                if residency is not None:
+                    residency.is_expected = False
 
     def _carry_out(self, decision: Decision, now: float) -> None:
         residency = self.residencies[decision.model]
@@ -304,7 +331,8 @@ class Lifecycle:
                 residency.tell(now, f"makes room by evicting {', '.join(victims)}")
                 for victim in victims:
                     self._evict(self.residencies[victim], residency, now)
-                self.waiting.count_swap((*victims, decision.model))
+                here = {m for m in self.waiting.models() if self.residencies[m].spec.device == residency.spec.device}
+                self.waiting.count_swap(here - {*victims, decision.model})
             case Wait():
                 self.outlook[decision.model] = decision
                 self.warm(residency)
@@ -358,10 +386,11 @@ class Lifecycle:
         A device that is the host's memory itself has nothing beside it.
         """
         host = self.ledgers.get(HOST)
-        if host is None or residency.spec.device == HOST or residency.spec.id in host:
+        if host is None or residency.spec.device == HOST:
             return True
         need = residency.spec.memory.weights or residency.need
-        victims = self.room.for_parking(host, need, self.waiting, self.residencies, now)
+        has_copy = residency.spec.id in host
+        victims = self.room.for_parking(host, 0 if has_copy else need, residency, self.waiting, self.residencies, now)
         if victims is None:
             residency.tell(now, f"not parked: {size_text(need)} of host memory are not to be had")
             return False
@@ -370,8 +399,9 @@ class Lifecycle:
                 self.dismiss(self.residencies[victim], Leaving.HOST_ROOM, now)
             residency.tell(now, f"not parked: {', '.join(victims)} had to leave host memory first")
             return False
-        host.reserve(residency.spec.id, need)
-        self.announce_memory(host)
+        if not has_copy:
+            host.reserve(residency.spec.id, need)
+            self.announce_memory(host)
         return True
 
     def _note_drained(self, victim: Residency, now: float) -> None:
@@ -414,10 +444,15 @@ class Lifecycle:
         reason = f"{trigger.value}: {detail}" if detail else trigger.value
         residency.enter(new, reason, now)
         if new in {S.ABSENT, S.FAILED, S.DISABLED} or trigger is T.SEEN_ASLEEP:
-            residency.end_stay(self.next_epoch())
             self.release_memory(residency, now)
-        if new in {S.ABSENT, S.FAILED, S.DISABLED} or (old, new) == (S.ASLEEP, S.READY):
+            residency.end_stay(self.next_epoch())
+        if (old, new) == (S.ASLEEP, S.READY):
+            self.book_copy(residency, residency.host_bytes)
+        elif new in {S.ABSENT, S.FAILED, S.DISABLED}:
             self.book_copy(residency, 0)
+            residency.go_home()
+        if trigger in VOID:
+            self.expected.drop(residency.spec.id)
         cause = residency.cause.value if residency.cause and new in {S.FAILED, S.DISABLED} else None
         message = residency.message if cause else None
         self.announce(ModelStateChanged(residency.spec.id, old.value, new.value, reason, cause, message))

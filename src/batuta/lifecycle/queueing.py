@@ -164,9 +164,8 @@ class WaitingRoom:
             heapq.heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
-    def count_swap(self, evicted: Iterable[str]) -> None:
-        """Tell the head of each queue that a swap went by without it."""
-        gone = set(evicted)
-        for model, queue in self._queues.items():
-            if model not in gone and (head := queue.head()):
+    def count_swap(self, passed: Iterable[str]) -> None:
+        """Tell the heads of these models' queues that a swap went by without them."""
+        for model in passed:
+            if (head := self.head(model)) is not None:
                 head.swaps_seen += 1

@@ -75,6 +75,7 @@ def on_loaded(lifecycle: Lifecycle, event: ev.Loaded, now: float) -> None:
     if event.tier is not None:
         residency.load_from = event.tier
     residency.note_load(event.memory_bytes, None if event.was_resident else event.seconds, now)
+    residency.host_bytes = event.host_bytes
     lifecycle.book_copy(residency, event.host_bytes)
     load_began, wanted_at = residency.since, residency.room_wanted_at
     lifecycle.move(residency, T.LOADED, now, f"in {event.seconds:.1f} s, {size_text(booked)} booked")
@@ -101,6 +102,7 @@ def on_load_failed(lifecycle: Lifecycle, event: ev.LoadFailed, now: float) -> No
         lifecycle.move(residency, T.CANCELLED, now, residency.leaving.value)
         return
     can_retry = event.cause is Cause.OUT_OF_MEMORY and not residency.was_retried
+    can_retry = can_retry and lifecycle.waiting.count(event.model) > 0  # nobody is driven out for nobody
     if can_retry and lifecycle.room.could_empty(residency, lifecycle.residencies.values()):  # 2
         residency.was_retried = residency.wants_empty_device = True
         lifecycle.move(residency, T.LOAD_RETRY, now, event.message)
@@ -128,6 +130,8 @@ def on_crashed(lifecycle: Lifecycle, event: ev.Crashed, now: float) -> None:
         return
     if residency.state is S.UNLOADING:
         lifecycle.move(residency, T.CRASHED, now, event.message)
+    elif residency.state is S.LOADING and residency.leaving is not None:  # it was stopped, and that is how it ended
+        lifecycle.move(residency, T.CANCELLED, now, residency.leaving.value)
     elif residency.state in {S.LOADING, S.READY, S.DRAINING, S.ASLEEP}:
         _fail(lifecycle, residency, T.CRASHED, Cause.CRASH, event.message, now)
 

@@ -106,6 +106,7 @@ class Residency:
     leaves_for: str = ""  # the model whose room it makes
     was_displaced: bool = False  # it left to make room, and nobody has had it back or sent it away since
     is_expected: bool = False  # its load is for a hint or a return: nobody waits for it yet
+    is_stray: bool = False  # it was found in memory without room, and is in no book
     is_warmed: bool = False  # its file is being read ahead
     wants_empty_device: bool = False  # out of memory once: everything unpinned leaves, then one retry
     was_retried: bool = False
@@ -115,6 +116,8 @@ class Residency:
     fixed: str = ""  # why its engine cannot unload it, as the engine says; empty: it can
     refused: str = ""  # why its engine would not unload it, for good, when it was told to
     learned_bytes: int = 0
+    home: str = ""  # the device that the catalog says; it stays where it is booked until it has left
+    host_bytes: int = 0  # what it holds of the host's memory beside its device while it is awake
     resident_at: float = 0.0  # since when it is in memory
     granted_at: dict[str, float] = field(default_factory=dict)  # answers under way -> when they began
     answer_s: float | None = None  # smoothed seconds of an answer
@@ -215,6 +218,8 @@ class Residency:
         self.state, self.since = state, now
         if state in OUT_OF_MEMORY:
             self.is_expected = False
+        if state in {ModelState.READY, ModelState.FAILED}:  # it is back, or it could not come back
+            self.was_displaced = False
         if state is not ModelState.LOADING:
             self.stage = self.fraction = None
             self.is_aborting = False
@@ -223,6 +228,7 @@ class Residency:
         """Be out of memory: no lease of this stay counts any more, and the next one may be at another server."""
         self.epoch, self.in_flight, self.is_settling = epoch, 0, False
         self.granted_at.clear()
+        self.host_bytes = 0
         self.fixed = self.refused = self.leaves_for = ""
         self.stay()
 
@@ -284,6 +290,7 @@ class Residency:
         if self.state in {ModelState.ABSENT, ModelState.ASLEEP, ModelState.FAILED}:
             self.evicted, self.bytes_evicted, self.swap = (), 0, SwapTimes()
         self.room_wanted_at, self.wanted_for = now, why
+        self.was_retried = self.wants_empty_device = self.is_expected = False
 
     def end_wanting(self) -> None:
         """Note that what was wanted is there."""
@@ -307,7 +314,14 @@ class Residency:
             self.learned_bytes, self.cached_share = 0, None  # 1
         if old.address != spec.address:  # 1
             self.times.forget()
+            self.cached_share = 0.0
+        self.home = spec.device
         self.spec = replace(spec, device=old.device) if is_booked else spec  # 2
+
+    def go_home(self) -> None:
+        """Be booked, from the next load on, where the catalog says; nothing of it is booked now."""
+        if self.home and self.home != self.spec.device:
+            self.spec = replace(self.spec, device=self.home)
 
     @property
     def progress_text(self) -> str:

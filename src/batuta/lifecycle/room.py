@@ -168,8 +168,9 @@ class RoomMaker:
             if page is None:
                 page = books[ledger.device] = self._open(ledger, residencies.values(), waiting)
                 page.taken = taken
-            decisions.append(self._one(residency, ledger, page, waiting, residencies, now))
-            if page.for_nobody and residency.need > ledger.free:
+            decision = self._one(residency, ledger, page, waiting, residencies, now)
+            decisions.append(decision)
+            if page.for_nobody and residency.need > ledger.free and isinstance(decision, Wait):
                 decisions.append(CallOff(page.for_nobody))
                 page.for_nobody = ""
         return decisions
@@ -192,7 +193,7 @@ class RoomMaker:
             device = residency.spec.device
             if residency.state not in {S.ABSENT, S.ASLEEP} or residency.is_settling:
                 continue
-            if any(residencies[model].spec.device == device for model in waiting.models()):
+            if _is_waited_for(device, waiting, residencies):
                 continue
             ledger = ledgers[device]
             page = self._open(ledger, residencies.values(), waiting)
@@ -230,21 +231,28 @@ class RoomMaker:
         self,
         ledger: MemoryLedger,
         need: int,
+        comer: Residency,
         waiting: WaitingRoom,
         residencies: Mapping[str, Residency],
         now: float,
     ) -> tuple[str, ...] | None:
         """Return which parked models leave host memory so that another can be parked there; None: it cannot be.
 
-        Nobody is parked where somebody waits for room.
+        Nobody is parked where somebody waits for room, and nobody leaves for one whose parking is worth less.
+
+        need: bytes that are still to be booked for it.
         """
-        if any(residencies[model].spec.device == ledger.device for model in waiting.models()):
+        if _is_waited_for(ledger.device, waiting, residencies):
             return None
         if need <= ledger.free:
             return ()
         candidates = self._candidates(ledger, residencies.values(), waiting, now)
         parked = [c for c in candidates if residencies[c.model].state is S.ASLEEP and not waiting.count(c.model)]
-        return self._eviction.victims(need - ledger.free, parked, now)
+        victims = self._eviction.victims(need - ledger.free, parked, now)
+        if victims is None:
+            return None
+        gain = comer.reuse_at(now) * (comer.load_s_from(Tier.CACHED) - comer.load_s_from(Tier.PARKED))
+        return victims if sum(c.cost for c in parked if c.model in victims) < gain else None
 
     def _open(self, ledger: MemoryLedger, residencies: Iterable[Residency], waiting: WaitingRoom) -> _Books:
         here = [r for r in residencies if r.spec.device == ledger.device or r.spec.id in ledger]
@@ -253,8 +261,7 @@ class RoomMaker:
         loading = [
             r
             for r in here
-            if (r.state is S.LOADING and r.spec.device == ledger.device)
-            or (r.state is S.UNLOADING and r.spec.id not in ledger and r.spec.is_loadable)
+            if (r.state is S.LOADING and r.spec.device == ledger.device) or (r.is_stray and r.state is S.UNLOADING)
         ]
         for_nobody = [
             r.spec.id
@@ -318,12 +325,13 @@ class RoomMaker:
     ) -> tuple[tuple[str, ...] | None, float]:
         """Return whom to drain for a model, and from when on; models that have had their time go first."""
         ready_at = {c.model: self._ripe_at(residencies[c.model], residency) if c.is_busy else now for c in candidates}
-        ripe = [c for c in candidates if ready_at[c.model] <= now]
-        victims = self._eviction.victims(missing, ripe, now) or self._eviction.victims(missing, candidates, now)
-        if victims is None or head is None:
-            return None, now
-        due = now if self._queue.is_overdue(head, now) else head.due
-        return victims, max(due, *(ready_at[v] for v in victims))
+        for moment in sorted({now, *(at for at in ready_at.values() if at > now)}):
+            ripe = [c for c in candidates if ready_at[c.model] <= moment]
+            victims = self._eviction.victims(missing, ripe, now)
+            if victims is not None and head is not None:
+                due = now if self._queue.is_overdue(head, now) else head.due
+                return victims, max(due, moment)
+        return None, now
 
     def _ripe_at(self, victim: Residency, comer: Residency) -> float:
         swap_s = comer.load_s + victim.load_s_from(victim.tier_after)
@@ -354,7 +362,7 @@ class RoomMaker:
                 held=ledger.holds(r.spec.id),
                 last_used=r.last_used,
                 cost=r.reuse_at(now) * _price(r, ledger),
-                is_busy=r.state is S.READY and (r.in_flight > 0 or waiting.count(r.spec.id) > 0),
+                is_busy=r.in_flight > 0 or waiting.count(r.spec.id) > 0,
             )
             for r in residencies
             if _may_leave(r, ledger) and r.spec.id in ledger and r.unload_again_at <= now and r.spec.id not in spare
@@ -386,6 +394,8 @@ class RoomMaker:
         """Say why a model that is draining need not leave after all; empty if it has to."""
         if leaver.is_fixed:
             return "its engine cannot unload it"
+        if leaver.leaving is Leaving.BUDGET and not ledger.excess:
+            return "the budget allows it again"
         if leaver.leaving is Leaving.ROOM and not self._is_needed(leaver, ledger, waiting, residencies):
             return "nobody needs its room any more"
         return ""
@@ -437,6 +447,12 @@ class RoomMaker:
         return answer("after_evicting", f"{', '.join(victims)} would be evicted", victims)
 
 
+def _is_waited_for(device: str, waiting: WaitingRoom, residencies: Mapping[str, Residency]) -> bool:
+    """Say whether somebody waits for a model that would take memory of the device; a queue at an API does not."""
+    waited = (residencies[model].spec for model in waiting.models())
+    return any(spec.device == device and spec.is_loadable for spec in waited)
+
+
 def _may_leave(residency: Residency, ledger: MemoryLedger) -> bool:
     """Say whether a model could give back what it holds of a device: it is there, or parked there, and not kept."""
     if residency.pinned or residency.is_fixed:
@@ -452,7 +468,8 @@ def _gives_back(residency: Residency, ledger: MemoryLedger) -> bool:
     What falls asleep leaves its device; in the memory that it is parked in it stays, or to that it comes.
     """
     if residency.spec.device == ledger.device:
-        return residency.state in LEAVING or residency.is_settling
+        is_stopped = residency.state is S.LOADING and residency.is_aborting
+        return residency.state in LEAVING or residency.is_settling or is_stopped
     is_parked_next = residency.can_sleep and residency.leaving in PARKS
     return residency.state is S.UNLOADING or (residency.state is S.DRAINING and not is_parked_next)
 

@@ -34,7 +34,7 @@ def on_registered(lifecycle: Lifecycle, event: ev.Registered, now: float) -> Non
             lifecycle.move(residency, T.APPEARED, now, "not loaded here, always there")
     was_enabled = residency.spec.enabled
     residency.can_sleep, residency.pinned = event.can_sleep, spec.pinned
-    residency.take_spec(spec, is_booked=spec.id in lifecycle.ledger_of(residency))
+    residency.take_spec(spec, is_booked=any(spec.id in book for book in lifecycle.ledgers.values()))
     if event.known is not None:
         residency.times.take(event.known.load_s)
     if residency.leaving is Leaving.FORGOTTEN:
@@ -132,8 +132,11 @@ def on_observed(lifecycle: Lifecycle, event: ev.Observed, now: float) -> None:
                 ledger.reserve(model, verdict.booked)
                 residency.last_used = now
             lifecycle.move(residency, verdict.trigger, now, verdict.detail)
+            residency.is_stray = verdict.trigger is T.STRAY
             if verdict.trigger is T.STRAY:
                 lifecycle.order(StartUnload(model))
+            if verdict.trigger is T.SEEN_ASLEEP:
+                lifecycle.book_copy(residency, residency.spec.memory.weights or residency.need)
         if residency.state in {S.READY, S.DRAINING}:
             lifecycle.is_unsettled |= residency.note_fixed(event.fixed.get(model, ""), now)
             if residency.is_fixed:  # what it holds and could not be booked is booked as room comes
@@ -164,7 +167,9 @@ def on_cache_seen(lifecycle: Lifecycle, event: ev.CacheSeen, now: float) -> None
 def on_hinted(lifecycle: Lifecycle, event: ev.Hinted, now: float) -> None:
     """Expect a model. A hint for one that nobody knows, or that is not loaded here, changes nothing."""
     residency = lifecycle.residencies.get(event.model)
-    if residency is None or not residency.spec.is_loadable or event.until <= now:
+    if residency is None or not residency.spec.is_loadable or not residency.enabled or event.until <= now:
+        return
+    if residency.need > lifecycle.ledger_of(residency).budget:
         return
     lifecycle.expected.hint(event)
     residency.tell(now, f"expected: {event.why}")

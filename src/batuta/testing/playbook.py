@@ -84,7 +84,9 @@ class Play:
             if self.lifecycle.alarm == alarm:
                 break  # a due alarm that changes nothing: the clock goes on
         self.now = until
-        return commands + self.when(Tick())
+        late = self.when(Tick())
+        assert not late, f"no alarm was set for {late}"
+        return commands
 
     def wanted(
         self, request: str, model: str, *, priority: Priority = Priority.NORMAL, deadline_s: float = 180.0
