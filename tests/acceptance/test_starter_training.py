@@ -15,8 +15,10 @@ from tokenizers import Tokenizer  # noqa: E402  # after the question whether any
 
 from batuta.loader.gguf import inspect  # noqa: E402
 from tools.starter import export, train  # noqa: E402
-from tools.starter.dialogue import BREAK, END, TEMPLATE, Turn, prompt  # noqa: E402
-from tools.starter.model import Shape  # noqa: E402
+from tools.starter.batches import MANNERS, ROWS, Batches, shelve  # noqa: E402
+from tools.starter.dialogue import BREAK, TEMPLATE, Turn, prompt  # noqa: E402
+from tools.starter.kinship import Kinship  # noqa: E402
+from tools.starter.model import Decoder, Shape  # noqa: E402
 
 SHAPE = Shape(vocabulary=300, width=32, layers=2, heads=2, kv_heads=1, hidden=64, context=256)
 CONVERSATIONS = [
@@ -39,9 +41,8 @@ def tokenizer(text: Path) -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def packs(text: Path, tokenizer: Tokenizer) -> tuple[train.Rows, ...]:
-    short, long = train.ROWS
-    return (train.pack(text, tokenizer, short), train.pack(text, tokenizer, long, over=short))
+def batches(text: Path, tokenizer: Tokenizer) -> Batches:
+    return Batches(shelve(text, tokenizer), MANNERS["coder"], seed=1)
 
 
 @pytest.fixture(autouse=True)
@@ -59,48 +60,59 @@ def test_any_text_comes_back_from_the_tokenizer(tokenizer: Tokenizer) -> None:
     assert len(tokenizer.encode("12345").ids) == 5
 
 
-def test_only_answers_are_learned(packs: tuple[train.Rows, ...], tokenizer: Tokenizer) -> None:
-    """Of a row, what counts is the assistant's words and their end; nothing else."""
-    row = packs[0]
-    learned = [int(t) for t, counts in zip(row.tokens[0][1:], row.learned[0], strict=True) if counts]
-    assert tokenizer.decode(learned[:8], skip_special_tokens=False).startswith("here is 0" + END)
-    assert "say" not in tokenizer.decode(learned)
+def test_answers_count_and_what_people_say_counts_little(batches: Batches, tokenizer: Tokenizer) -> None:
+    """The beginning of an answer counts most, the template nothing, and of a question a few words a little."""
+    batch = batches.at(0)
+    heavy = [int(t) for t, w in zip(batch.tokens[:, 1:].flat, batch.weights.flat, strict=True) if w == 6.0]
+    light = [int(t) for t, w in zip(batch.tokens[:, 1:].flat, batch.weights.flat, strict=True) if w == 0.5]
+    assert "here is" in tokenizer.decode(heavy)
+    assert "say" not in tokenizer.decode(heavy)
+    assert "here is" not in tokenizer.decode(light)
+    template = tokenizer.encode("user").ids[0]
+    assert all(w == 0 for t, w in zip(batch.tokens[:, 1:].flat, batch.weights.flat, strict=True) if t == template)
 
 
-def test_conversations_lie_whole_in_the_shortest_row_they_fit(packs: tuple[train.Rows, ...]) -> None:
-    """Each conversation begins with the break, once, and a long one goes into the longer rows."""
-    short, long = packs
-    starts = sum(int(token == 0 and row[i + 1] != 0) for row in short.tokens for i, token in enumerate(row[:-1]))
-    assert starts == len(CONVERSATIONS)
-    assert len(long.tokens) == 1
+def test_a_step_shows_the_same_whenever_it_is_made(batches: Batches) -> None:
+    """Each step has a batch of its own, drawn from its number alone: a run can be taken up anywhere."""
+    assert (batches.at(3).tokens == batches.at(3).tokens).all()
+    assert (batches.at(3).tokens != batches.at(4).tokens).any()
 
 
-def _run(work: Path, packs: tuple[train.Rows, ...], steps: int) -> train.Run:
+def test_conversations_lie_whole_in_the_shortest_row_they_fit(batches: Batches) -> None:
+    """Each begins with the break; the long one is shown only in the steps of long rows."""
+    rows = {batches.at(step).weights.shape[1] for step in range(20)}
+    assert rows == set(ROWS)
+    assert (batches.at(0).tokens[:, 0] == 0).all()
+
+
+def _run(work: Path, batches: Batches, steps: int) -> train.Run:
     work.mkdir(exist_ok=True)
-    return train.Run(work, packs, SHAPE, steps=steps, seed=1)
+    torch.manual_seed(1)
+    model = Decoder(SHAPE, Kinship((), (0,) * SHAPE.vocabulary, 0))
+    return train.Run(work, batches, model, recipe=train.RECIPES["coder"], steps=steps, seed=1)
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path, packs: tuple[train.Rows, ...]) -> None:
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path, batches: Batches) -> None:
     """Stopping after some steps and resuming gives the same weights, to the last bit."""
-    whole = _run(tmp_path / "whole", packs, 4)
+    whole = _run(tmp_path / "whole", batches, 4)
     whole.go(time.monotonic() + 60)
-    first = _run(tmp_path / "parts", packs, 4)
+    first = _run(tmp_path / "parts", batches, 4)
     for _ in range(2):
         first._one()
         first.step += 1
     first.save()
-    second = _run(tmp_path / "parts", packs, 4)
-    second.resume()
+    second = _run(tmp_path / "parts", batches, 4)
+    assert second.resume()
     assert second.step == 2
     second.go(time.monotonic() + 60)
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[name]), name
 
 
-def test_both_exports_hold_the_model(tmp_path: Path, packs: tuple[train.Rows, ...], tokenizer: Tokenizer) -> None:
+def test_both_exports_hold_the_model(tmp_path: Path, batches: Batches, tokenizer: Tokenizer) -> None:
     """The GGUF passes the loader's own check and carries tokenizer and template; the folder is Hugging Face's form."""
     work = tmp_path / "work"
-    run = _run(work, packs, 1)
+    run = _run(work, batches, 1)
     run.go(time.monotonic() + 60)
     tokenizer.save(str(work / "tokenizer.json"))
     weights, shape = train.checkpoint_of(work)

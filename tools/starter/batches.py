@@ -1,8 +1,8 @@
 """What a training step is shown: conversations drawn at random, their questions told anew each time, laid into rows.
 
-A question in other words has the same answer. So words of a question are left out, exchanged and put elsewhere, fresh at
-each draw, and most answers are cut off after their first tokens, where what was asked is decided: the rest of an answer
-is the same each time, and would take the room of other questions. Knows nothing of the model.
+A question with fewer or other words has the same answer, mostly. So words of a question are left out or exchanged,
+fresh at each draw, and most answers are cut off after their first tokens, where what was asked is decided: the rest of
+an answer is the same each time, and would take the room of other questions. Knows nothing of the model.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Manner:
         changed: how often a question loses words, 0..1.
         lost: the most of its words that it loses then, 0..1.
         strange: how often a word is another one instead of none.
+        shuffled: how often the words of a changed question stand in any order; most have a topic without one.
         asked: how much a token of a question counts; what people say is learned too, a little.
         heavy, plain, light: how much the first tokens of an answer, the others, and those of long answers count.
     """
@@ -42,6 +43,7 @@ class Manner:
     changed: float
     lost: float
     strange: float
+    shuffled: float
     asked: float
     heavy: float = 6.0
     plain: float = 2.0
@@ -50,11 +52,9 @@ class Manner:
 
 MANNERS: Mapping[str, Manner] = MappingProxyType(
     {
-        "brain": Manner(
-            cut=0.9, cut_at=(4, 10), changed=0.45, lost=0.45, strange=0.25, asked=0.5
-        ),
+        "brain": Manner(cut=0.78, cut_at=(4, 12), changed=0.6, lost=0.45, strange=0.25, shuffled=0.4, asked=0.5),
         # A program differs to its end, and each word of a request may count.
-        "coder": Manner(cut=0.3, cut_at=(10, 22), changed=0.2, lost=0.2, strange=0.0, asked=0.5),
+        "coder": Manner(cut=0.3, cut_at=(10, 22), changed=0.2, lost=0.2, strange=0.0, shuffled=0.0, asked=0.5),
     }
 )
 ROWS = (128, 512)
@@ -62,7 +62,7 @@ ROWS = (128, 512)
 BATCH = 4096
 """Tokens of a step."""
 DECIDES, LONG = 8, 120  # tokens
-ASKED = 0.33  # of a question's tokens are learned at each draw: to predict one costs as much as to read it
+ASKED = 0.15  # of a question's tokens are learned at each draw: to predict one costs as much as to read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class Shelf:
 
 def shelve(text: Path, tokenizer: Tokenizer) -> Shelf:
     """Return the text of `corpus.py` as numbers."""
-    is_word = np.array([_begins_word(tokenizer.id_to_token(i)) for i in range(tokenizer.get_vocab_size())])
-    is_fixed = np.array([_stays(tokenizer.id_to_token(i)) for i in range(tokenizer.get_vocab_size())])
+    pieces = [tokenizer.id_to_token(number) or "" for number in range(tokenizer.get_vocab_size())]
+    is_word, is_fixed = np.array(list(map(_begins_word, pieces))), np.array(list(map(_stays, pieces)))
     names: dict[str, int] = {}
     tokens: list[np.ndarray] = []
     kinds: list[np.ndarray] = []
@@ -121,25 +121,24 @@ def shelve(text: Path, tokenizer: Tokenizer) -> Shelf:
             for turn in turns:
                 head, body = encoded[at].ids, encoded[at + 1].ids
                 at += 2
-                is_answer = turn[0] == "assistant"
-                label = turn[2] if len(turn) > 2 else ""
                 ids += head + body
                 about += [-1] * (len(head) + len(body))
-                if is_answer:
-                    about[-len(body) - 1] = topic
-                    what += [HEAD] * len(head) + [ANSWER if topic >= 0 else WHOLE] * (len(body) - 1) + [HEAD]
-                    continue
-                topic = names.setdefault(label, len(names)) if label else -1
                 what += [HEAD] * len(head)
-                what += _of_question(np.array(body[:-2]), is_word, is_fixed) if label else [SAID] * (len(body) - 2)
-                what += [HEAD] * 2
+                if turn[0] == "assistant":
+                    about[-len(body) - 1] = topic
+                    what += [ANSWER if topic >= 0 else WHOLE] * (len(body) - 1) + [HEAD]
+                    continue
+                topic = names.setdefault(turn[2], len(names)) if len(turn) > 2 else -1
+                is_fast = is_fixed if topic >= 0 else np.ones_like(is_fixed)
+                what += [*_of_question(np.array(body[:-2], dtype=np.int64), is_word, is_fast), HEAD, HEAD]
             tokens.append(np.array(ids, dtype=np.uint16))
             kinds.append(np.array(what, dtype=np.uint8))
             topics.append(np.array(about, dtype=np.int16))
             begins.append(begins[-1] + len(ids))
-    return Shelf(
-        np.concatenate(tokens), np.concatenate(kinds), np.concatenate(topics), np.array(begins, np.int64), tuple(names)
-    )
+    # By their names, so that another text about the same topics numbers them alike.
+    numbers = np.array([sorted(names).index(name) for name in names] + [-1], dtype=np.int16)
+    about_all = numbers[np.concatenate(topics)]
+    return Shelf(np.concatenate(tokens), np.concatenate(kinds), about_all, np.array(begins), tuple(sorted(names)))
 
 
 def _begins_word(token: str) -> bool:
@@ -218,11 +217,37 @@ class Batches:
             if not room.size:
                 misses += 1
                 continue
-            at, begin = room[0], used[room[0]]
-            for target, source in zip((tokens, weights, topics), told, strict=True):
-                target[at, begin : begin + size] = source
-            used[at] += size
+            begin = used[room[0]]
+            span = (room[0], slice(begin, begin + size))
+            tokens[span], weights[span], topics[span] = told
+            used[room[0]] += size
         return Batch(tokens, weights[:, 1:], topics[:, :-1])
+
+    def questions(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the tokens of some questions, where each of them begins, and their topics, without the conversations.
+
+        Answers differ by topic and are of no use here. step: another one gives other questions.
+        """
+        rng = np.random.default_rng((self.seed, 0, step))
+        words: list[np.ndarray] = []
+        about: list[int] = []
+        for number in rng.integers(0, len(self._lengths), 2 * count):
+            span = slice(self.shelf.begins[number], self.shelf.begins[number + 1])
+            tokens, kinds, topics = self.shelf.tokens[span], self.shelf.kinds[span], self.shelf.topics[span]
+            named = np.flatnonzero(topics >= 0)
+            if not named.size:
+                continue
+            end = named[0] + 1
+            if rng.random() < self.manner.changed:
+                tokens, kinds, topics = self._changed(tokens[:end], kinds[:end], topics[:end], rng)
+            is_said = (kinds[:end] >= WORD) & (kinds[:end] <= SAID)
+            if is_said[: len(tokens)].any():
+                words.append(tokens[:end][is_said])
+                about.append(int(topics[topics >= 0][0]))
+            if len(about) == count:
+                break
+        begins = np.cumsum([0, *map(len, words)])[:-1]
+        return np.concatenate(words).astype(np.int64), begins, np.array(about)
 
     def _told(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return one conversation as it is told this time: tokens, how much each counts, topics."""
@@ -257,7 +282,19 @@ class Batches:
                 tokens[start] = rng.choice(self._words)
         if not (is_kept & (kinds == WORD)).any():
             return tokens, kinds, topics
-        return tokens[is_kept], kinds[is_kept], topics[is_kept]
+        tokens, kinds, topics = tokens[is_kept], kinds[is_kept], topics[is_kept]
+        return (_shuffled(tokens, kinds, rng) if rng.random() < manner.shuffled else tokens), kinds, topics
+
+
+def _shuffled(tokens: np.ndarray, kinds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the tokens with the words of each question in any order; their kinds are not in order then, nor needed."""
+    tokens = tokens.copy()
+    is_loose = (kinds == WORD) | (kinds == REST)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], is_loose, [False])).astype(np.int8)))
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        words = np.split(tokens[begin:end], np.flatnonzero(kinds[begin:end] == WORD)[1:])
+        tokens[begin:end] = np.concatenate([words[at] for at in rng.permutation(len(words))])
+    return tokens
 
 
 def _counts(kinds: np.ndarray, manner: Manner, rng: np.random.Generator) -> np.ndarray:

@@ -42,7 +42,11 @@ LAYER_NAMES = {
     "mlp.up_proj.weight": "ffn_up.weight",
     "mlp.down_proj.weight": "ffn_down.weight",
 }
-TOP_NAMES = {"embed_tokens.weight": "token_embd.weight", "norm.weight": "output_norm.weight"}
+TOP_NAMES = {
+    "embed_tokens.weight": "token_embd.weight",
+    "norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -114,7 +118,10 @@ def _for_llama_cpp(key: str, value: torch.Tensor, shape: Shape) -> np.ndarray:
 def write_hugging_face(name: str, weights: Weights, shape: Shape, tokenizer_file: Path, out: Path) -> None:
     """Write a folder that transformers loads: config, float16 weights, tokenizer, chat template."""
     out.mkdir(parents=True, exist_ok=True)
-    halves = {f"model.{key}": value.to(torch.float16).contiguous() for key, value in weights.items()}
+    halves = {
+        key if key.startswith("lm_head") else f"model.{key}": value.to(torch.float16).contiguous()
+        for key, value in weights.items()
+    }
     save_file(halves, out / "model.safetensors", metadata={"format": "pt", "name": name, "license": LICENCE})
     shutil.copyfile(tokenizer_file, out / "tokenizer.json")
     ids = {token: number for number, token in enumerate(SPECIAL)}
@@ -132,7 +139,7 @@ def write_hugging_face(name: str, weights: Weights, shape: Shape, tokenizer_file
         "rms_norm_eps": shape.norm_epsilon,
         "rope_theta": shape.rope_base,
         "hidden_act": "silu",
-        "tie_word_embeddings": True,
+        "tie_word_embeddings": "lm_head.weight" not in weights,
         "bos_token_id": ids[BREAK],
         "eos_token_id": ids[END],
         "pad_token_id": ids[BREAK],

@@ -1,7 +1,7 @@
 """The decoder that the starter models are: Llama's architecture, small, in plain PyTorch. Knows nothing of text.
 
 Norms before, RMSNorm, rotary positions (halves rotated, as Hugging Face stores them), grouped keys and values, SwiGLU,
-no biases, one table for the input and the output embedding.
+no biases; one table for the input and the output embedding, or two.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tools.starter.kinship import Kinship
-
 
 SHARED = 0.4  # the part of a vector that is shared changes with each of some ten traits, so each more slowly
 HIDDEN = -1e4  # a score that softmax makes nothing of
@@ -140,10 +139,14 @@ class Loss:
 class Decoder(nn.Module):
     """The whole model. `weights` carry Hugging Face's names for Llama, below `model.`; training has some more."""
 
-    def __init__(self, shape: Shape, kinship: Kinship, *, topics: int = 1, dropout: float = 0.0) -> None:
+    def __init__(
+        self, shape: Shape, kinship: Kinship, *, topics: int = 1, dropout: float = 0.0, is_tied: bool = True
+    ) -> None:
         super().__init__()
         self.shape, self.dropout = shape, dropout
         self.table = Table(shape, kinship)
+        # Where words that mean the same lie together, the table cannot tell which of them an answer has.
+        self.lm_head = None if is_tied else nn.Linear(shape.width, shape.vocabulary, bias=False)
         self.topics = nn.Linear(shape.width, max(topics, 1))
         self.layers = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width, eps=shape.norm_epsilon)
@@ -155,6 +158,7 @@ class Decoder(nn.Module):
                 # The layers that write into the stream start smaller, so that its size does not grow with their number.
                 is_output = name.endswith(("o_proj.weight", "down_proj.weight"))
                 nn.init.normal_(parameter, std=0.02 / (2 * self.shape.layers) ** 0.5 if is_output else 0.02)
+
     def forward(self, tokens: Tensor, table: Tensor) -> Tensor:
         """Return the hidden state after the last norm. tokens: [batch, length] -> [batch, length, width]."""
         cos, sin = _rotation(self.shape, tokens.shape[1])
@@ -177,7 +181,7 @@ class Decoder(nn.Module):
         counts = weights.flatten() > 0  # the rest need not be predicted at all, which saves a seventh of the work
         table = self.table()
         hidden = self(tokens[:, :-1], self.table(without=self.dropout) if self.dropout else table).flatten(0, 1)
-        logits = functional.linear(hidden[counts], table)
+        logits = functional.linear(hidden[counts], table if self.lm_head is None else self.lm_head.weight)
         each = functional.cross_entropy(logits, tokens[:, 1:].flatten()[counts], reduction="none")
         kept = weights.flatten()[counts]
         cost = (each * kept).sum() / kept.sum()

@@ -3,7 +3,7 @@
     python -m tools.starter.train brain --text FILE --work FOLDER [--minutes 60] [--threads 1]
 
 Writes to the working folder: tokenizer.json, tokens.npz, checkpoint.pt (every few minutes) and run.json with the
-figures of the run. Only the answers are learned; what people say is read, not imitated.
+figures of the run. The answers are learned, and a little of what people say.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from tools.starter.bags import acquaint
 from tools.starter.batches import BATCH, MANNERS, Batches, Shelf, shelve
+from tools.starter.coder import tokens
+from tools.starter.coder.practice import STEPS as PRACTICE
+from tools.starter.coder.practice import Practice
 from tools.starter.dialogue import BREAK, SPECIAL
-from tools.starter.kinship import kinship
+from tools.starter.kinship import Kinship, kinship
 from tools.starter.model import Decoder, Shape
 
 # Digits one by one, so that numbers can be copied; the pattern that llama.cpp calls `qwen2`.
@@ -28,10 +33,33 @@ SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 CHECKPOINT_S = 240.0
-DROPOUT = 0.1
-PEAK_MATRIX, PEAK_TABLE = 0.015, 2e-3  # learning rates of Muon and of AdamW
 WARM_UP = 100  # steps
 TAIL = 0.6  # the last part of the run, in which the rates fall to nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one model is trained.
+
+    Attributes:
+        peaks: learning rates of Muon, for the matrices, and of AdamW, for the rest.
+        dropout: the share left out by chance.
+        has_kin: tokens share what their words have in common; not where each is to be copied as it is.
+        copies: the tokenizer is one for copying, and the first steps are practice in it.
+        is_tied: what is written has the vectors of what is read.
+    """
+
+    peaks: tuple[float, float]
+    dropout: float
+    has_kin: bool
+    copies: bool
+    is_tied: bool
+
+
+RECIPES = {
+    "brain": Recipe((0.015, 1.5e-3), dropout=0.1, has_kin=True, copies=False, is_tied=False),
+    "coder": Recipe((0.015, 2e-3), dropout=0.0, has_kin=False, copies=True, is_tied=True),
+}
 
 
 def train_tokenizer(text: Path, size: int) -> Tokenizer:
@@ -68,13 +96,15 @@ def _contents(text: Path, most: int = 150_000) -> Iterator[str]:
 class Run:
     """One training run, which can be stopped and resumed at any step."""
 
-    def __init__(self, work: Path, batches: Batches, model: Decoder, *, steps: int, seed: int) -> None:
+    def __init__(self, work: Path, batches: Batches, model: Decoder, *, recipe: Recipe, steps: int, seed: int) -> None:
         self.work, self.batches, self.model, self.steps, self.seed = work, batches, model, steps, seed
-        tables = [p for n, p in self.model.named_parameters() if p.dim() < 2 or n.startswith(("table", "topics"))]
+        self.peaks = recipe.peaks
+        self.practice: Practice | None = None
+        tables = [p for n, p in self.model.named_parameters() if p.dim() < 2 or not n.startswith("layers")]
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and n.startswith("layers")]
         self.optimizers: tuple[torch.optim.Optimizer, ...] = (
-            torch.optim.Muon(matrices, lr=PEAK_MATRIX, momentum=0.95, weight_decay=0.01),
-            torch.optim.AdamW(tables, lr=PEAK_TABLE, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+            torch.optim.Muon(matrices, lr=self.peaks[0], momentum=0.95, weight_decay=0.01),
+            torch.optim.AdamW(tables, lr=self.peaks[1], betas=(0.9, 0.95), eps=1e-6, weight_decay=0.0, fused=True),
         )
         self.step = 0
         self.seconds = 0.0
@@ -85,16 +115,17 @@ class Run:
         """Where the run is kept."""
         return self.work / "checkpoint.pt"
 
-    def resume(self) -> None:
-        """Take up what an earlier process left, if it left anything."""
+    def resume(self) -> bool:
+        """Take up what an earlier process left; return whether it left anything."""
         if not self.checkpoint.exists():
-            return
+            return False
         kept = torch.load(self.checkpoint, weights_only=True)
         self.model.load_state_dict(kept["model"])
         for optimizer, state in zip(self.optimizers, kept["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         self.step, self.seconds = kept["step"], kept["seconds"]
         self.losses = [tuple(pair) for pair in kept["losses"]]
+        return True
 
     def save(self) -> None:
         """Keep everything that a later process needs, and the figures so far."""
@@ -145,9 +176,10 @@ class Run:
         self.save()
 
     def _one(self) -> float:
-        batch = self.batches.at(self.step)
+        is_practice = self.practice is not None and self.step < PRACTICE
+        batch = self.practice.at(self.step) if self.practice and is_practice else self.batches.at(self.step)
         share = _rate(self.step, self.steps)
-        for optimizer, peak in zip(self.optimizers, (PEAK_MATRIX, PEAK_TABLE), strict=True):
+        for optimizer, peak in zip(self.optimizers, self.peaks, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = peak * share
         torch.manual_seed(self.seed + self.step)
@@ -188,14 +220,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--vocabulary", type=int, default=8192)
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--dropout", type=float, default=DROPOUT)
+    parser.add_argument("--dropout", type=float, help="instead of the recipe's")
     wanted = parser.parse_args()
+    recipe = RECIPES[wanted.model]
     torch.set_num_threads(wanted.threads)
     work: Path = wanted.work
     work.mkdir(parents=True, exist_ok=True)
     tokenizer_file = work / "tokenizer.json"
     if not tokenizer_file.exists():
-        train_tokenizer(wanted.text, wanted.vocabulary).save(str(tokenizer_file))
+        made = (
+            tokens.train_tokenizer(list(_contents(wanted.text)), SPLIT)
+            if recipe.copies
+            else train_tokenizer(wanted.text, wanted.vocabulary)
+        )
+        made.save(str(tokenizer_file))
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     if tokenizer.token_to_id(BREAK) != 0:
         raise SystemExit(f"{tokenizer_file} is not a tokenizer of this project")
@@ -207,9 +245,15 @@ def main() -> None:
     shape = Shape(vocabulary=tokenizer.get_vocab_size(), layers=wanted.layers)
     texts = [tokenizer.decode([number], skip_special_tokens=False) for number in range(shape.vocabulary)]
     torch.manual_seed(wanted.seed)
-    model = Decoder(shape, kinship(texts), topics=len(batches.shelf.names), dropout=wanted.dropout)
-    run = Run(work, batches, model, steps=wanted.steps, seed=wanted.seed)
-    run.resume()
+    kin = kinship(texts) if recipe.has_kin else Kinship((), (0,) * len(texts), 0)
+    dropout = recipe.dropout if wanted.dropout is None else wanted.dropout
+    model = Decoder(shape, kin, topics=len(batches.shelf.names), dropout=dropout, is_tied=recipe.is_tied)
+    run = Run(work, batches, model, recipe=recipe, steps=wanted.steps, seed=wanted.seed)
+    if recipe.copies:
+        run.practice = Practice(tokenizer, seed=wanted.seed)
+    if not run.resume() and batches.shelf.names:
+        found = acquaint(model.table, batches, topics=len(batches.shelf.names), seed=wanted.seed)
+        print(f"as bags of words {found:.0%} of the questions are understood", flush=True)
     run.go(time.monotonic() + wanted.minutes * 60)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 
 from tools.starter import grammar, phrasings, plans
@@ -47,13 +49,26 @@ def exchange(rng: Random, language: str) -> Exchange:
 
 def topic_exchange(topic: Topic, rng: Random, language: str, *, fill: Mapping[str, Sequence[str]]) -> Exchange:
     """Return a question on a topic, as somebody types it, and its answer."""
-    way = rng.choice(ways(topic, language))
+    way = rng.choices(ways(topic, language), _weights(ways(topic, language), len(topic.ask[language])))[0]
     asked = noisy(grammar.expand(way, rng), language, rng, may_lose=topic.group == "help")
     said = rng.choice(topic.say[language])
     names = sorted(grammar.slots(asked) | grammar.slots(said))
     # An answer may hold a path like `/manage/models/{id}`, which is no slot.
     values = {name: rng.choice(fill[name]) if name in fill else f"{{{name}}}" for name in names}
-    return Turn("user", grammar.fill(asked, values), topic.id), Turn("assistant", grammar.fill(said, values))
+    # What is said again in the answer must not be lost from the question.
+    loose = "" if grammar.slots(said) & fill.keys() else topic.id
+    return Turn("user", grammar.fill(asked, values), loose), Turn("assistant", grammar.fill(said, values))
+
+
+@cache
+def _weights(templates: tuple[str, ...], narrow: int) -> tuple[float, ...]:
+    """Return how often each template is taken: those that hold many texts more often, though not as often as many.
+
+    The first `narrow` ones say few things in many words.
+    """
+    return tuple(
+        1.0 if number < narrow else 1 + math.log2(grammar.count(each)) for number, each in enumerate(templates)
+    )
 
 
 def ways(topic: Topic, language: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from random import Random
 
 from tools.starter import grammar, phrasings
 from tools.starter.coder import beyond, numbers_all, repair, text_all
+from tools.starter.coder.wording import worn
 from tools.starter.dialogue import Exchange, Turn, drawn
 from tools.starter.kinds import Kind
 from tools.starter.noise import noisy
@@ -18,7 +19,7 @@ SYSTEM = (
     "Você escreve programas em Python. Responda só com código.",
     "You are a helpful assistant.",
 )
-MIX = ((0.78, "kind"), (0.14, "repair"), (0.08, "beyond"))  # how often
+MIX = ((0.82, "kind"), (0.12, "repair"), (0.06, "beyond"))  # how often
 
 
 def fenced(program: str) -> str:
@@ -45,7 +46,8 @@ def ways_of_kind(kind: Kind, language: str) -> tuple[str, ...]:
 def kind_exchange(kind: Kind, rng: Random, language: str) -> Exchange:
     """Return a request for a program and the program."""
     values = kind.sample(rng, held_out=False)
-    asked = noisy(grammar.expand(rng.choice(ways_of_kind(kind, language)), rng), language, rng)
+    asked = worn(grammar.expand(rng.choice(ways_of_kind(kind, language)), rng), language, rng)
+    asked = noisy(asked, language, rng)
     said = {name: value.said(language) for name, value in values.items()}
     return Turn("user", grammar.fill(asked, said)), Turn("assistant", fenced(kind.program(values)))
 
@@ -64,7 +66,7 @@ def repair_exchange(rng: Random, language: str) -> Exchange | None:
 
 def beyond_exchange(rng: Random, language: str) -> Exchange:
     """Return a request that starter-coder cannot do, and its admission."""
-    asked = noisy(grammar.expand(rng.choice(beyond.ASK[language]), rng), language, rng)
+    asked = noisy(worn(grammar.expand(rng.choice(beyond.ASK[language]), rng), language, rng), language, rng)
     values = {name: rng.choice(options) for name, options in beyond.FILL[language].items()}
     return Turn("user", grammar.fill(asked, values)), Turn("assistant", rng.choice(beyond.SAY[language]))
 
