@@ -5,9 +5,11 @@ A slot gives a Value: how it reads in the request, in each language, and how it 
 
 from __future__ import annotations
 
+import builtins
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from random import Random
 from zlib import crc32
 
@@ -86,7 +88,7 @@ def words(pool: Mapping[str, Sequence[str]] | Sequence[str], shortest: int = 3, 
 
     def slot(rng: Random, held_out: bool) -> Value:  # noqa: FBT001
         size = rng.randint(shortest, min(longest, len(plain)))
-        found = _draw(lambda r: tuple(r.sample(plain, size)), rng, held_out)
+        found = _draw(lambda r: tuple(_or_strange(w, r, held_out) for w in r.sample(plain, size)), rng, held_out)
         assert isinstance(found, tuple)
         return _listed(list(found), [json.dumps(each, ensure_ascii=False) for each in found], rng)
 
@@ -118,7 +120,7 @@ def word(pool: Sequence[str]) -> Slot:
     """One word of the pool, in quotes in half of the requests, as a Python string in the program."""
 
     def slot(rng: Random, held_out: bool) -> Value:  # noqa: FBT001
-        found = str(_draw(lambda r: r.choice(pool), rng, held_out))
+        found = str(_draw(lambda r: _or_strange(r.choice(pool), r, held_out), rng, held_out))
         said = rng.choice((found, f'"{found}"', f"'{found}'"))
         return Value(said, said, json.dumps(found, ensure_ascii=False))
 
@@ -129,7 +131,7 @@ def name(pool: Sequence[str]) -> Slot:
     """One name of the pool, as it is, in the request and in the program (an identifier, a class, a file name)."""
 
     def slot(rng: Random, held_out: bool) -> Value:  # noqa: FBT001
-        found = str(_draw(lambda r: r.choice(pool), rng, held_out))
+        found = str(_draw(lambda r: _or_strange(r.choice(pool), r, held_out), rng, held_out))
         return Value(found, found, found)
 
     return slot
@@ -149,6 +151,29 @@ def invented(shortest: int = 2, longest: int = 4) -> Slot:
         return Value(said, said, json.dumps(found))
 
     return slot
+
+
+STRANGE = 0.6  # how often a word of a pool gives way, in training, to one that nobody has read
+
+
+def _or_strange(word: str, rng: Random, held_out: bool) -> str:  # noqa: FBT001  # a Slot's form
+    """Return the word, or one in its manner that does not exist.
+
+    The words of a pool are soon known by heart, and a model that knows them never learns to copy one it does not know.
+    The measurement's values stay what they are.
+    """
+    if held_out or not word.replace("_", "").isalpha() or rng.random() >= STRANGE:
+        return word
+    if rng.random() < 0.4:
+        new = "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 4)))
+    else:
+        head, tail = (rng.choice((*WORDS, *PEOPLE, *IDENTIFIERS)).lower().partition("_")[0] for _ in range(2))
+        new = head[: rng.randint(2, 5)] + tail[-rng.randint(2, 5) :]
+    if "_" in word:
+        new += "_" + rng.choice(SYLLABLES) + rng.choice(WORDS)[:4]
+    if iskeyword(new) or hasattr(builtins, new):
+        return word
+    return new.capitalize() if word[:1].isupper() else new
 
 
 PEOPLE = ("Ana", "Bruno", "Carla", "Daniel", "Elisa", "Felipe", "Gabriela", "Hugo", "Iris", "Joao", "Karina", "Lucas",
