@@ -26,7 +26,7 @@ HELLO_S = 10.0  # a connection that does not say who it is in this time is close
 CLOSE_S = 2.0
 MOST_CONNECTIONS = 64
 MOST_UNREAD = 4 << 20  # bytes a client may leave unread before it is cut off
-_ENDS_WITH_ITS_CLIENT = frozenset({"warm"})  # operations that nobody but who asked for them has any use for
+_ENDS_WITH_ITS_CLIENT = ("warm",)  # operations that are of use to who asked alone; a set could not hold any JSON
 _LOAD_FIELDS = {each.name: each for each in fields(LoadRequest)}
 
 
