@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from batuta.catalog.migrations.versions import m0005_learned
 from batuta.catalog.rows import TABLES
 from batuta.catalog.store import SCHEMA, Store
 from batuta.catalog.tables import metadata
@@ -141,6 +142,8 @@ async def test_an_older_server_database_gets_the_tables(url: str, data_dir: Path
     try:
         for name in set(metadata.tables) - set(TABLES):  # all that came later
             await execute(store, f'DROP TABLE "{name}"')
+        for column in m0005_learned.COLUMNS:
+            await execute(store, f'ALTER TABLE models DROP COLUMN "{column}"')
         await execute(store, "UPDATE alembic_version SET version_num = '0002'")
     finally:
         await store.aclose()
