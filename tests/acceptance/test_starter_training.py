@@ -92,21 +92,25 @@ def _run(work: Path, batches: Batches, steps: int) -> train.Run:
     return train.Run(work, batches, model, recipe=train.RECIPES["coder"], steps=steps, seed=1)
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path, batches: Batches) -> None:
-    """Stopping after some steps and resuming gives the same weights, to the last bit."""
-    whole = _run(tmp_path / "whole", batches, 4)
-    whole.go(time.monotonic() + 60)
-    first = _run(tmp_path / "parts", batches, 4)
+def test_a_stopped_run_is_taken_up_whole(tmp_path: Path, batches: Batches) -> None:
+    """Weights, optimizers, step and figures are those that were left, and the next step goes on from them."""
+    first = _run(tmp_path, batches, 4)
     for _ in range(2):
         first._one()
         first.step += 1
     first.save()
-    second = _run(tmp_path / "parts", batches, 4)
+    second = _run(tmp_path, batches, 4)
     assert second.resume()
     assert second.step == 2
-    second.go(time.monotonic() + 60)
-    for name, value in whole.model.state_dict().items():
+    for name, value in first.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[name]), name
+    for left, taken in zip(first.optimizers, second.optimizers, strict=True):
+        for number, state in left.state_dict()["state"].items():
+            for name, value in state.items():
+                assert torch.equal(torch.as_tensor(value), torch.as_tensor(taken.state_dict()["state"][number][name]))
+    second.go(time.monotonic() + 60)
+    assert second.step == 4
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["steps"] == 4
 
 
 def test_both_exports_hold_the_model(tmp_path: Path, batches: Batches, tokenizer: Tokenizer) -> None:
